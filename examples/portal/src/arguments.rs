@@ -108,9 +108,17 @@ pub(crate) enum AuditCommand {
         /// [default: the newest one of this node, if there is one]
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
-        /// Verify an export, without the database
-        #[arg(long, value_name = "FILE")]
-        export: Option<PathBuf>,
+        /// Verify exports, without the database. Several must have consecutive leaves of one log,
+        /// without a gap; in any order
+        #[arg(long, value_name = "FILE", num_args = 1..)]
+        export: Vec<PathBuf>,
+        /// A public key that has signed some of them, if the key of the log was replaced since
+        #[arg(long, value_name = "VKEY", requires = "export")]
+        old_key: Vec<AuditVerifierKey>,
+        /// Compare the exports with the database: they must have all records that are detached from
+        /// it
+        #[arg(long, requires = "export")]
+        detached: bool,
         /// The public key that signed this checkpoint, if the key of the log was replaced since
         #[arg(long, value_name = "VKEY", requires = "since")]
         since_key: Option<AuditVerifierKey>,
@@ -145,8 +153,8 @@ pub(crate) enum AuditCommand {
     /// Delete the first records of the log, which an export has, from the database
     ///
     /// Needs the secret key of the log and, on PostgreSQL, the role that owns the tables. Verifies
-    /// the export, and that the log continues it, before it deletes. Run it again after an
-    /// interruption.
+    /// the export, and that the log continues it, before it deletes. The records must be an hour
+    /// old. Run it again after an interruption.
     Detach {
         /// The file with the export
         #[arg(long, value_name = "FILE")]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use kleidia_tower::ClientInfo;
 use kleidia_tower::audit::{
-    AuditKey, AuditVerifierKey, Checkpoint, InclusionProof, LogKey, LogVerification,
+    AuditKey, AuditVerifierKey, Checkpoint, Detachment, InclusionProof, LogKey, LogVerification,
 };
 use kleidia_tower::store::{ChangeContext, Store};
 
@@ -25,14 +25,19 @@ pub(crate) async fn run(
     command: AuditCommand,
 ) -> Result<(), BoxError> {
     match command {
-        AuditCommand::Verify { since, since_key, export, verifier_key } => {
+        AuditCommand::Verify { since, since_key, export, old_key, detached, verifier_key } => {
             let known = || known_checkpoint(location, audit);
-            let since = since.or_else(|| if export.is_some() { None } else { known() });
+            let since = since.or_else(|| if export.is_empty() { known() } else { None });
             let key = log_key(location, audit, verifier_key)?;
             let since_key = since_key.as_ref().unwrap_or(key.verifier_key());
             let since = since.map(|path| read_checkpoint(&path, since_key)).transpose()?;
-            if let Some(export) = export {
-                return audit_archive::verify(&export, key.verifier_key(), since.as_ref());
+            if !export.is_empty() {
+                let verifier_key = key.verifier_key().clone();
+                let detachment =
+                    if detached { Some(read_detachment(location, key).await?) } else { None };
+                let keys: Vec<_> = [&verifier_key].into_iter().chain(&old_key).collect();
+                let (since, detachment) = (since.as_ref(), detachment.as_ref());
+                return audit_archive::verify(&export, &keys, since, detachment);
             }
             with_store(location, key, async |store| report(&store.verify(since.as_ref()).await?))
                 .await
@@ -55,10 +60,12 @@ pub(crate) async fn run(
         AuditCommand::Detach { export, to } => {
             let key = secret_key(location, audit)?;
             let verifier_key = key.verifier_key().clone();
-            with_store(location, key.into(), async |store| {
-                audit_archive::detach(&*store, &export, &verifier_key, to).await
-            })
-            .await
+            let database = open(location, key.into()).await?;
+            let now = database.clock().now().ok_or("the clock of the database is not known")?;
+            let store = database.store();
+            let detached = audit_archive::detach(&*store, &export, &verifier_key, to, now).await;
+            database.close().await;
+            detached
         }
         AuditCommand::Prove { sequence, export, verifier_key } => {
             let key = log_key(location, audit, verifier_key)?;
@@ -114,14 +121,17 @@ async fn accept(location: &Location, key: &AuditKey, size: u64) -> Result<(), Bo
     let inspected = LogKey::Inspect(key.clone().without_checkpoint_file());
     with_store(location, inspected, async |store| {
         let verification = store.verify(None).await?;
-        check_intact(&verification)?;
+        // Nothing seals what a backup has unsealed.
+        if !verification.is_authentic() {
+            check_intact(&verification)?;
+        }
         let checkpoint = verification.checkpoint();
         let found = checkpoint.map_or(0, Checkpoint::size);
         if found != size {
-            return Err(format!("the audit log has {found} records, expected {size}").into());
+            return Err(format!("the audit log has {}, expected {size}", records(found)).into());
         }
         key.accept(checkpoint)?;
-        print(&format!("accepted: {size} records\n"))
+        print(&format!("accepted: {}\n", records(size)))
     })
     .await
 }
@@ -180,15 +190,11 @@ fn read_checkpoint(path: &Path, key: &AuditVerifierKey) -> Result<Checkpoint, Bo
 fn report(verification: &LogVerification) -> Result<(), BoxError> {
     check_intact(verification)?;
     let size = verification.checkpoint().map_or(0, Checkpoint::size);
-    let unsealed = match verification.unsealed() {
-        0 => String::new(),
-        count => format!(", and {count} that wait to be sealed"),
-    };
     let detached = match verification.first_leaf() {
         0 => String::new(),
         first => format!(", verified from leaf {first} on: those before it are detached"),
     };
-    print(&format!("intact: {size} records{unsealed}{detached}\n"))
+    print(&format!("intact: {}{detached}\n", records(size)))
 }
 
 /// Prints the faults. A log with faults is an error.
@@ -199,7 +205,10 @@ fn check_intact(verification: &LogVerification) -> Result<(), BoxError> {
     for fault in verification.faults() {
         print(&format!("{fault}\n"))?;
     }
-    Err(format!("the audit log has {} faults", verification.fault_count()).into())
+    Err(match verification.fault_count() {
+        1 => "the audit log has 1 fault".into(),
+        count => format!("the audit log has {count} faults").into(),
+    })
 }
 
 fn check_proof(path: &Path, key: &AuditVerifierKey) -> Result<(), BoxError> {
@@ -208,12 +217,26 @@ fn check_proof(path: &Path, key: &AuditVerifierKey) -> Result<(), BoxError> {
     let checkpoint = proof.check(key).map_err(|error| failed(path, &error))?;
     let (record, size) = (proof.record(), checkpoint.size());
     print(&format!(
-        "record {} ({}, {}) is in the log {} of {size} records\n",
+        "record {} ({}, {}) is in the log {} of {}\n",
         record.sequence,
         record.kind.as_str(),
         record.at,
         key.name(),
+        records(size),
     ))
+}
+
+/// Returns what of the log is detached from the database.
+async fn read_detachment(location: &Location, key: LogKey) -> Result<Detachment, BoxError> {
+    let database = open(location, key).await?;
+    let detachment = database.store().detachment().await;
+    database.close().await;
+    Ok(detachment?.ok_or("no records are detached from the database")?)
+}
+
+/// Names a number of records.
+pub(crate) fn records(count: u64) -> String {
+    format!("{count} record{}", if count == 1 { "" } else { "s" })
 }
 
 pub(crate) fn failed(path: &Path, error: &dyn Display) -> String {

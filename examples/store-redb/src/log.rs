@@ -106,9 +106,18 @@ impl LogReads for RedbStore {
         let read = self.read()?;
         let leaves = read.open_table(LEAVES).map_err(unavailable)?;
         let last = leaves.last().map_err(unavailable)?;
+        let first = leaves.first().map_err(unavailable)?;
+        let first = first.map(|(leaf, _)| i64::try_from(leaf.value()));
+        let checkpoints = read.open_table(CHECKPOINTS).map_err(unavailable)?;
+        let checkpoint_size = checkpoints.last().map_err(unavailable)?;
+        let hashes = read.open_table(HASHES).map_err(unavailable)?;
+        let last_position = hashes.last().map_err(unavailable)?;
         let unsealed = read.open_table(UNSEALED).map_err(unavailable)?;
         Ok(LogState {
-            checkpoint: checkpoint(&read.open_table(CHECKPOINTS).map_err(unavailable)?)?,
+            checkpoint: checkpoint(&checkpoints)?,
+            checkpoint_size: checkpoint_size.map(|(size, _)| size.value()),
+            first_leaf: first.transpose().map_err(|_| corrupt("leaf of the audit log"))?,
+            last_position: last_position.map(|(position, _)| position.value()),
             key: registered_key(&read.open_table(KEYS).map_err(unavailable)?)?,
             leaves: last.map_or(0, |(leaf, _)| leaf.value() + 1),
             // Without `AuditRows::detach` there is none.

@@ -1,6 +1,10 @@
 -- Accounts, sessions, failure counters and the audit log. Times are seconds since 1970, and digests
 -- are SHA-256.
 
+-- Functions name what is in this schema. A role that may create temporary tables or other schemas cannot
+-- put its own in the place of them: temporary ones are looked up last.
+SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', TRUE);
+
 -- The version of the schema, and the oldest version of the crate's schema that can serve it.
 CREATE TABLE kleidia_schema (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -10,7 +14,7 @@ CREATE TABLE kleidia_schema (
 
 INSERT INTO kleidia_schema VALUES (1, 1, 1);
 
-CREATE FUNCTION kleidia_reject() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION kleidia_reject() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation';
 END $$;
@@ -185,26 +189,26 @@ CREATE TABLE audit_keys (
     checkpoint TEXT
 );
 
--- How many leaves are detached: exported, and deleted with their records. The note is signed. The hashes
--- before the next position are deleted, but those that stand for the detached leaves. The largest number
--- and the latest time of detached records tell one of them that is to be sealed again.
+-- How many leaves are detached: exported, and deleted with their records. The note is signed, and has the
+-- largest number of a detached record, too. The hashes before the next position are deleted, but those
+-- that stand for the detached leaves.
 CREATE TABLE audit_detached (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     size BIGINT NOT NULL,
     next_position BIGINT NOT NULL,
-    note TEXT,
-    last_record BIGINT NOT NULL,
-    last_at BIGINT NOT NULL
+    note TEXT
 );
 
-INSERT INTO audit_detached VALUES (1, 0, 0, NULL, 0, 0);
+INSERT INTO audit_detached VALUES (1, 0, 0, NULL);
 
 -- Also against a role that was granted more than the service needs.
-CREATE FUNCTION kleidia_is_owner(relation OID) RETURNS boolean LANGUAGE sql STABLE AS $$
+CREATE FUNCTION kleidia_is_owner(relation OID) RETURNS boolean LANGUAGE sql STABLE
+SET search_path FROM CURRENT AS $$
     SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE pg_class.oid = relation
 $$;
 
-CREATE FUNCTION kleidia_check_detached() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION kleidia_check_detached() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
 DECLARE
     is_kept BOOLEAN;
 BEGIN
@@ -225,11 +229,11 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION kleidia_check_detaching() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION kleidia_check_detaching() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
 BEGIN
     -- After the key was replaced, the new one signs what is detached.
     IF NEW.note IS NULL OR NOT kleidia_is_owner(TG_RELID)
-        OR NEW.last_record < OLD.last_record OR NEW.last_at < OLD.last_at
         OR NOT (NEW.size > OLD.size AND NEW.next_position > OLD.next_position
             OR NEW.size = OLD.size AND NEW.next_position = OLD.next_position
                 AND EXISTS (SELECT FROM audit_keys WHERE first_leaf > 0))
@@ -238,6 +242,26 @@ BEGIN
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     RETURN NEW;
+END $$;
+
+-- Nothing takes the place of what is detached.
+CREATE FUNCTION kleidia_check_appended() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+    is_detached BOOLEAN;
+BEGIN
+    IF TG_TABLE_NAME = 'audit_leaves' THEN
+        is_detached := EXISTS (SELECT FROM appended
+            WHERE leaf < (SELECT size FROM audit_detached));
+    ELSE
+        is_detached := EXISTS (SELECT FROM appended
+            WHERE position < (SELECT next_position FROM audit_detached));
+    END IF;
+    IF is_detached THEN
+        RAISE EXCEPTION 'the audit log is append-only'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
 END $$;
 
 CREATE TRIGGER audit_detached_goes_forward BEFORE UPDATE ON audit_detached
@@ -255,7 +279,8 @@ FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_is_not_truncated BEFORE TRUNCATE ON audit
 EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 
-CREATE FUNCTION kleidia_check_sealed() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION kleidia_check_sealed() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
 BEGIN
     IF EXISTS (SELECT FROM removed WHERE NOT EXISTS
         (SELECT FROM audit_leaves WHERE audit_leaves.record = removed.record))
@@ -273,6 +298,9 @@ FOR EACH ROW EXECUTE FUNCTION kleidia_reject('audit records are sealed');
 CREATE TRIGGER audit_unsealed_is_not_truncated BEFORE TRUNCATE ON audit_unsealed
 EXECUTE FUNCTION kleidia_reject('audit records are sealed');
 
+CREATE TRIGGER audit_leaves_are_appended AFTER INSERT ON audit_leaves
+REFERENCING NEW TABLE AS appended
+FOR EACH STATEMENT EXECUTE FUNCTION kleidia_check_appended();
 CREATE TRIGGER audit_leaves_are_not_deleted AFTER DELETE ON audit_leaves
 REFERENCING OLD TABLE AS removed
 FOR EACH STATEMENT EXECUTE FUNCTION kleidia_check_detached();
@@ -281,6 +309,9 @@ FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_leaves_are_not_truncated BEFORE TRUNCATE ON audit_leaves
 EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 
+CREATE TRIGGER audit_hashes_are_appended AFTER INSERT ON audit_hashes
+REFERENCING NEW TABLE AS appended
+FOR EACH STATEMENT EXECUTE FUNCTION kleidia_check_appended();
 CREATE TRIGGER audit_hashes_are_not_deleted AFTER DELETE ON audit_hashes
 REFERENCING OLD TABLE AS removed
 FOR EACH STATEMENT EXECUTE FUNCTION kleidia_check_detached();
@@ -294,20 +325,24 @@ FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_keys_are_not_truncated BEFORE TRUNCATE ON audit_keys
 EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 
--- A checkpoint is larger than all others. The transactions that seal are serial.
-CREATE FUNCTION kleidia_check_checkpoint() RETURNS trigger LANGUAGE plpgsql AS $$
+-- A checkpoint is larger than the last one, and only the last one is replaced. The transactions that seal
+-- are serial.
+CREATE FUNCTION kleidia_check_checkpoint() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
 BEGIN
-    IF EXISTS (SELECT FROM audit_checkpoints WHERE size >= NEW.size OR hour > NEW.hour) THEN
+    IF EXISTS (SELECT FROM (SELECT hour, size FROM audit_checkpoints ORDER BY hour DESC LIMIT 1) AS last
+        WHERE size >= NEW.size OR hour > NEW.hour)
+    THEN
         RAISE EXCEPTION 'the audit log is append-only'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     RETURN NEW;
 END $$;
 
-CREATE TRIGGER audit_checkpoints_go_forward BEFORE INSERT ON audit_checkpoints
+CREATE TRIGGER audit_checkpoints_go_forward BEFORE INSERT OR UPDATE ON audit_checkpoints
 FOR EACH ROW EXECUTE FUNCTION kleidia_check_checkpoint();
-CREATE TRIGGER audit_checkpoints_are_not_replaced BEFORE UPDATE ON audit_checkpoints
-FOR EACH ROW WHEN (NEW.hour IS DISTINCT FROM OLD.hour OR NEW.size <= OLD.size)
+CREATE TRIGGER audit_checkpoints_keep_their_hours BEFORE UPDATE ON audit_checkpoints
+FOR EACH ROW WHEN (NEW.hour <> OLD.hour)
 EXECUTE FUNCTION kleidia_reject('the audit log is append-only');
 CREATE TRIGGER audit_checkpoints_are_not_deleted BEFORE DELETE ON audit_checkpoints
 FOR EACH ROW EXECUTE FUNCTION kleidia_reject('the audit log is append-only');

@@ -179,23 +179,21 @@ BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_keys_are_not_deleted BEFORE DELETE ON audit_keys
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
--- How many leaves are detached: exported, and deleted with their records. The note is signed. The hashes
--- before the next position are deleted, but those that stand for the detached leaves. The largest number
--- and the latest time of detached records tell one of them that is to be sealed again.
+-- How many leaves are detached: exported, and deleted with their records. The note is signed, and has the
+-- largest number of a detached record, too. The hashes before the next position are deleted, but those
+-- that stand for the detached leaves.
 CREATE TABLE audit_detached (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     size INTEGER NOT NULL,
     next_position INTEGER NOT NULL,
-    note TEXT,
-    last_record INTEGER NOT NULL,
-    last_at INTEGER NOT NULL
+    note TEXT
 ) STRICT;
 
-INSERT INTO audit_detached VALUES (1, 0, 0, NULL, 0, 0);
+INSERT INTO audit_detached VALUES (1, 0, 0, NULL);
 
 -- After the key was replaced, the new one signs what is detached.
 CREATE TRIGGER audit_detached_goes_forward BEFORE UPDATE ON audit_detached
-WHEN NEW.note IS NULL OR NEW.last_record < OLD.last_record OR NEW.last_at < OLD.last_at OR NOT
+WHEN NEW.note IS NULL OR NOT
     (NEW.size > OLD.size AND NEW.next_position > OLD.next_position
     OR NEW.size = OLD.size AND NEW.next_position = OLD.next_position
         AND EXISTS (SELECT 1 FROM audit_keys WHERE first_leaf > 0))
@@ -218,6 +216,7 @@ BEGIN SELECT RAISE(ABORT, 'audit records are sealed'); END;
 
 CREATE TRIGGER audit_leaves_are_not_replaced BEFORE INSERT ON audit_leaves
 WHEN EXISTS (SELECT 1 FROM audit_leaves WHERE leaf = NEW.leaf OR record = NEW.record)
+    OR NEW.leaf < (SELECT size FROM audit_detached)
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_leaves_are_not_changed BEFORE UPDATE ON audit_leaves
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
@@ -227,6 +226,7 @@ BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
 CREATE TRIGGER audit_hashes_are_not_replaced BEFORE INSERT ON audit_hashes
 WHEN EXISTS (SELECT 1 FROM audit_hashes WHERE position = NEW.position)
+    OR NEW.position < (SELECT next_position FROM audit_detached)
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_hashes_are_not_changed BEFORE UPDATE ON audit_hashes
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
@@ -234,12 +234,14 @@ CREATE TRIGGER audit_hashes_are_not_deleted BEFORE DELETE ON audit_hashes
 WHEN OLD.position >= coalesce((SELECT next_position FROM audit_detached), 0)
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
--- A checkpoint is larger than all others. This also keeps REPLACE from replacing one.
+-- A checkpoint is larger than the last one. This also keeps REPLACE from replacing one.
 CREATE TRIGGER audit_checkpoints_go_forward BEFORE INSERT ON audit_checkpoints
-WHEN EXISTS (SELECT 1 FROM audit_checkpoints WHERE size >= NEW.size OR hour > NEW.hour)
+WHEN EXISTS (SELECT 1 FROM (SELECT hour, size FROM audit_checkpoints ORDER BY hour DESC LIMIT 1)
+    WHERE size >= NEW.size OR hour > NEW.hour)
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_checkpoints_are_not_replaced BEFORE UPDATE ON audit_checkpoints
 WHEN NEW.hour IS NOT OLD.hour OR NEW.size <= OLD.size
+    OR NEW.hour < (SELECT max(hour) FROM audit_checkpoints)
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_checkpoints_are_not_deleted BEFORE DELETE ON audit_checkpoints
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;

@@ -37,7 +37,19 @@ pub type LogHash = [u8; 32];
 pub struct Checkpoint {
     size: u64,
     root: LogHash,
+    last_detached: u64,
     note: String,
+}
+
+/// What an extension line has before the largest number of a detached record.
+const DETACHED: &str = "detached ";
+
+/// The root of the log's tree at a size, as the log's key has signed it: that of a [`Checkpoint`]
+/// or of a [`Detachment`](super::Detachment).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedRoot {
+    size: u64,
+    root: LogHash,
 }
 
 /// The reason for which a checkpoint is not accepted.
@@ -85,27 +97,47 @@ impl Checkpoint {
             return Err(CheckpointError::OriginMismatch { expected, found });
         }
         let (size, root) = (checkpoint.size(), checkpoint.hash().0);
-        Ok(Self { size, root, note: note.to_owned() })
+        let last_detached = parse_extension(checkpoint.extension());
+        let last_detached = last_detached.ok_or(CheckpointError::Malformed)?;
+        Ok(Self { size, root, last_detached, note: note.to_owned() })
+    }
+
+    /// Signs a checkpoint of a log without detached records, as
+    /// [`Self::sign_with_last_detached`] does.
+    pub(crate) fn sign(size: u64, root: LogHash, keys: &[&AuditKey]) -> Option<Self> {
+        Self::sign_with_last_detached(size, root, 0, keys)
     }
 
     /// Signs a checkpoint with keys of the same name. Returns `None` for a name that no key has.
-    pub(crate) fn sign(size: u64, root: LogHash, keys: &[&AuditKey]) -> Option<Self> {
-        Self::sign_with_origin(size, root, keys, keys.first()?.verifier_key().name())
+    pub(crate) fn sign_with_last_detached(
+        size: u64,
+        root: LogHash,
+        last_detached: u64,
+        keys: &[&AuditKey],
+    ) -> Option<Self> {
+        let origin = keys.first()?.verifier_key().name();
+        Self::sign_with_origin(size, root, last_detached, keys, origin)
     }
 
     /// Signs a note of this form whose first line is this origin.
     pub(super) fn sign_with_origin(
         size: u64,
         root: LogHash,
+        last_detached: u64,
         keys: &[&AuditKey],
         origin: &str,
     ) -> Option<Self> {
-        let text = tlog_tiles::Checkpoint::new(origin, size, Hash(root), "").ok()?;
+        let extension = match last_detached {
+            0 => String::new(),
+            number => format!("{DETACHED}{number}\n"),
+        };
+        let text = tlog_tiles::Checkpoint::new(origin, size, Hash(root), &extension).ok()?;
         let mut note = Note::new(&text.to_bytes(), &[]).ok()?;
         let signers: Vec<&dyn Signer> =
             keys.iter().map(|key| key.signer() as &dyn Signer).collect();
         note.add_sigs(&signers).map_err(|_: NoteError| ()).ok()?;
-        Some(Self { size, root, note: String::from_utf8(note.to_bytes()).ok()? })
+        let note = String::from_utf8(note.to_bytes()).ok()?;
+        Some(Self { size, root, last_detached, note })
     }
 
     /// Returns the number of sealed records.
@@ -120,11 +152,48 @@ impl Checkpoint {
         &self.root
     }
 
+    /// Returns the size and the root, with which a part of the log can be compared.
+    #[must_use]
+    pub const fn signed_root(&self) -> SignedRoot {
+        SignedRoot { size: self.size, root: self.root }
+    }
+
+    /// Returns the largest number of a record that was detached when the checkpoint was signed; 0
+    /// if there was none. No record up to it is sealed later.
+    pub(crate) const fn last_detached(&self) -> u64 {
+        self.last_detached
+    }
+
     /// Returns the signed note, to be retained outside the database. It ends with a line break.
     #[must_use]
     pub fn note(&self) -> &str {
         &self.note
     }
+}
+
+impl SignedRoot {
+    /// Returns the number of leaves.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Returns the root of the Merkle tree over these leaves.
+    #[must_use]
+    pub const fn root(&self) -> &LogHash {
+        &self.root
+    }
+}
+
+/// Returns the number in the extension of a checkpoint, which is empty or one line; 0 if it is
+/// empty.
+fn parse_extension(extension: &str) -> Option<u64> {
+    if extension.is_empty() {
+        return Some(0);
+    }
+    let text = extension.strip_prefix(DETACHED)?.strip_suffix('\n')?;
+    let number: u64 = text.parse().ok()?;
+    (number > 0 && number.to_string() == text).then_some(number)
 }
 
 impl fmt::Debug for Checkpoint {
@@ -148,6 +217,25 @@ mod tests {
         let verified = Checkpoint::verify(signed.note(), key.verifier_key()).unwrap();
         assert_eq!((verified.size(), verified.root()), (7, &[9; 32]));
         assert_eq!(verified, signed);
+        let signed = Checkpoint::sign_with_last_detached(7, [9; 32], 5, &[&key]).unwrap();
+        assert!(signed.note().contains("\ndetached 5\n\n"), "{}", signed.note());
+        let verified = Checkpoint::verify(signed.note(), key.verifier_key()).unwrap();
+        assert_eq!((verified.last_detached(), &verified), (5, &signed));
+    }
+
+    #[test]
+    fn rejects_other_extensions() {
+        let key = AuditKey::generate("log").unwrap();
+        for extension in
+            ["detached 0\n", "detached 05\n", "detached\n", "other\n", "detached 5\nx\n"]
+        {
+            let text = tlog_tiles::Checkpoint::new("log", 7, Hash([0; 32]), extension).unwrap();
+            let mut note = Note::new(&text.to_bytes(), &[]).unwrap();
+            note.add_sigs(&[key.signer()]).unwrap();
+            let note = String::from_utf8(note.to_bytes()).unwrap();
+            let error = Checkpoint::verify(&note, key.verifier_key()).unwrap_err();
+            assert_eq!(error, CheckpointError::Malformed, "{extension:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use super::verification::records;
 use super::{AuditVerifierKey, Checkpoint};
 
 /// The reason for which a process does not continue an audit log. Its records stay unsealed until
@@ -55,7 +56,7 @@ fn name(checkpoint: Option<&Checkpoint>) -> String {
         None => "no checkpoint".to_owned(),
         Some(checkpoint) => {
             let root = BASE64_STANDARD.encode(checkpoint.root());
-            format!("a checkpoint of {} records with the root {root}", checkpoint.size())
+            format!("a checkpoint of {} with the root {root}", records(checkpoint.size()))
         }
     }
 }

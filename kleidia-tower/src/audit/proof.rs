@@ -1,7 +1,7 @@
 //! Proofs that a record is in the log, which are checked offline.
 
 use serde::{Deserialize, Serialize};
-use tlog_tiles::{Hash, check_record, node_hash};
+use tlog_tiles::{EMPTY_HASH, Hash, check_record, node_hash};
 
 use super::record_json::{RecordJson, decode_hashes, encode_hashes};
 use super::tree::leaf_hash;
@@ -97,19 +97,32 @@ impl InclusionProof {
     /// Returns the root of the log when this record was its last one. The proof must have been
     /// checked against this checkpoint.
     pub(crate) fn root_at_leaf(&self, checkpoint: &Checkpoint) -> LogHash {
-        // RFC 9162, 2.1.3.2, without the hashes of later leaves.
+        let leaf = Hash(leaf_hash(&self.record.leaf()));
+        let earlier = self.hashes_of_earlier_leaves(checkpoint);
+        earlier.fold(leaf, |right, left| node_hash(left, right)).0
+    }
+
+    /// Returns the root of the log before it had this record. The proof must have been checked
+    /// against this checkpoint.
+    pub(crate) fn root_before_leaf(&self, checkpoint: &Checkpoint) -> LogHash {
+        let earlier = self.hashes_of_earlier_leaves(checkpoint);
+        earlier.reduce(|right, left| node_hash(left, right)).unwrap_or(EMPTY_HASH).0
+    }
+
+    /// Returns the hashes of the proof that are of earlier leaves: those of the complete subtrees
+    /// over all of them, from the right to the left (RFC 9162, 2.1.3.2).
+    fn hashes_of_earlier_leaves(&self, checkpoint: &Checkpoint) -> impl Iterator<Item = Hash> {
         let (mut index, mut last) = (self.leaf_index, checkpoint.size().saturating_sub(1));
-        let mut root = Hash(leaf_hash(&self.record.leaf()));
-        for hash in &self.hashes {
-            if index & 1 == 1 || index == last {
-                root = node_hash(Hash(*hash), root);
+        self.hashes.iter().filter_map(move |hash| {
+            let is_earlier = index & 1 == 1 || index == last;
+            if is_earlier {
                 while index & 1 == 0 && index != 0 {
                     (index, last) = (index >> 1, last >> 1);
                 }
             }
             (index, last) = (index >> 1, last >> 1);
-        }
-        root.0
+            is_earlier.then_some(Hash(*hash))
+        })
     }
 
     /// Returns the note of the checkpoint.

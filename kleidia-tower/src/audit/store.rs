@@ -70,8 +70,8 @@ pub trait AuditStore: Send + Sync + 'static {
     /// continues the newest checkpoint that the store has signed or verified, and one that was kept
     /// elsewhere.
     ///
-    /// It reads all records in batches. Without the secret key, it waits some seconds for those
-    /// that are not yet sealed.
+    /// It reads all records in batches. It waits some seconds for those that are not yet sealed,
+    /// and no task of its own seals them: another process must.
     async fn verify(&self, since: Option<&Checkpoint>) -> Result<LogVerification, StoreError>;
 
     /// Proves that the record with this number is in the log. Returns `None` if there is no such
@@ -105,13 +105,18 @@ pub trait AuditStore: Send + Sync + 'static {
     }
 
     /// Deletes the first records of the log from the store, which these are, and signs that. Use
-    /// [`detach`](super::detach), which verifies the whole export before.
+    /// [`detach`](super::detach()), which verifies the whole export before.
     ///
     /// # Errors
-    /// [`ExportError`] if these are not the first records in the store, or if the log does not
-    /// continue their checkpoint; nothing was deleted then. [`StoreError::Unavailable`] if the
-    /// caller may not delete records, and by default, for stores that do not have it.
-    async fn detach(&self, _exported: &[InclusionProof]) -> Result<Detachment, ExportError> {
+    /// [`ExportError`] if these are not the first records in the store, if they are not
+    /// [old enough](Detachment::MIN_AGE) now, or if the log does not continue their checkpoint;
+    /// nothing was deleted then. [`StoreError::Unavailable`] if the caller may not delete records,
+    /// and by default, for stores that do not have it.
+    async fn detach(
+        &self,
+        _exported: &[InclusionProof],
+        _now: Timestamp,
+    ) -> Result<Detachment, ExportError> {
         Err(StoreError::unavailable("this store does not detach audit records").into())
     }
 

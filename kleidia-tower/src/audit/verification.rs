@@ -9,7 +9,6 @@ use super::{Checkpoint, CheckpointError};
 pub struct LogVerification {
     checkpoint: Option<Checkpoint>,
     first_leaf: u64,
-    unsealed: u64,
     faults: Vec<LogFault>,
     fault_count: usize,
 }
@@ -29,7 +28,8 @@ pub enum LogFault {
         record: u64,
     },
     /// A record was inserted, or altered before it was sealed: it is not sealed, and its
-    /// authentication code is wrong, or cannot be checked without the secret key.
+    /// authentication code is wrong, or cannot be checked without the secret key. Or a detached
+    /// record was inserted again.
     Inserted {
         /// The number of the record.
         record: u64,
@@ -45,7 +45,13 @@ pub enum LogFault {
         /// The number of the record.
         record: u64,
     },
-    /// A sealed record waits to be sealed again.
+    /// An authentic record waits to be sealed for more than some seconds. It is found with the
+    /// secret key only.
+    Waiting {
+        /// The number of the record.
+        record: u64,
+    },
+    /// A sealed record, which may be detached, waits to be sealed again.
     SealedTwice {
         /// The number of the record.
         record: u64,
@@ -67,6 +73,24 @@ pub enum LogFault {
         /// The size that the checkpoint has.
         signed: u64,
     },
+    /// The row of the checkpoint has another size than the signed one, so a larger checkpoint may be
+    /// rejected.
+    CheckpointSize {
+        /// The size that the row has.
+        size: u64,
+        /// The signed size.
+        signed: u64,
+    },
+    /// The log has a hash after those of the checkpoint's tree, so that none can be appended.
+    SurplusHash {
+        /// The position of the last hash.
+        position: u64,
+    },
+    /// The log has a leaf before the first one that is not detached.
+    SurplusLeaf {
+        /// The index of the first leaf in the store.
+        leaf_index: i64,
+    },
     /// The log has another key than the one that verifies it.
     OtherKey {
         /// The verifier key of the log, as the database has it.
@@ -82,6 +106,14 @@ pub enum LogFault {
         size: u64,
         /// The signed number.
         signed: u64,
+    },
+    /// What says which leaves are detached was replaced by an earlier one: the checkpoint has a
+    /// larger number of a detached record.
+    EarlierDetachment {
+        /// The largest number of a detached record.
+        last_record: u64,
+        /// The largest number that the checkpoint has.
+        expected: u64,
     },
     /// The hashes that stand for the detached leaves were altered or removed.
     DetachedHashes {
@@ -115,13 +147,8 @@ impl LogVerification {
     /// The maximum number of faults that [`Self::faults`] returns.
     pub const MAX_FAULTS: usize = 100;
 
-    pub(crate) fn new(
-        checkpoint: Option<Checkpoint>,
-        first_leaf: u64,
-        unsealed: u64,
-        found: Faults,
-    ) -> Self {
-        Self { checkpoint, first_leaf, unsealed, faults: found.first, fault_count: found.count }
+    pub(crate) fn new(checkpoint: Option<Checkpoint>, first_leaf: u64, found: Faults) -> Self {
+        Self { checkpoint, first_leaf, faults: found.first, fault_count: found.count }
     }
 
     /// Returns whether there are no faults.
@@ -144,11 +171,12 @@ impl LogVerification {
         self.first_leaf
     }
 
-    /// Returns the number of authentic records that wait to be sealed. Only the secret key can
-    /// tell: without it, a record that waits for some seconds is a fault.
+    /// Returns whether there are no faults but [`LogFault::Waiting`]: all records are authentic, and
+    /// some wait to be sealed, such as in a backup.
     #[must_use]
-    pub const fn unsealed(&self) -> u64 {
-        self.unsealed
+    pub fn is_authentic(&self) -> bool {
+        // They are the last ones.
+        self.faults.iter().all(|fault| matches!(fault, LogFault::Waiting { .. }))
     }
 
     /// Returns the first faults.
@@ -186,6 +214,11 @@ impl Faults {
     }
 }
 
+/// Names a number of records.
+pub(super) fn records(count: u64) -> String {
+    if count == 1 { "1 record".to_owned() } else { format!("{count} records") }
+}
+
 impl fmt::Display for LogFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -194,11 +227,21 @@ impl fmt::Display for LogFault {
             Self::Inserted { record } => write!(f, "record {record} was inserted"),
             Self::Reordered { record } => write!(f, "record {record} was reordered"),
             Self::NotSealed { record } => write!(f, "record {record} is not sealed"),
+            Self::Waiting { record } => write!(f, "record {record} waits to be sealed"),
             Self::SealedTwice { record } => write!(f, "record {record} is to be sealed again"),
             Self::MissingLeaf { leaf_index } => write!(f, "leaf {leaf_index} is missing"),
             Self::AlteredHash { position } => write!(f, "hash {position} was altered or removed"),
             Self::UnsignedLeaves { leaves, signed } => {
                 write!(f, "{leaves} leaves, but a checkpoint of {signed}")
+            }
+            Self::CheckpointSize { size, signed } => {
+                write!(f, "the row of the checkpoint has the size {size}, but {signed} is signed")
+            }
+            Self::SurplusHash { position } => {
+                write!(f, "hash {position} is not of the tree of the checkpoint")
+            }
+            Self::SurplusLeaf { leaf_index } => {
+                write!(f, "leaf {leaf_index} is before the first one that is not detached")
             }
             Self::OtherKey { registered } => write!(f, "the log has the key {registered}"),
             Self::Checkpoint(error) => error.fmt(f),
@@ -206,17 +249,22 @@ impl fmt::Display for LogFault {
             Self::DetachedSize { size, signed } => {
                 write!(f, "{size} detached leaves, but {signed} are signed")
             }
+            Self::EarlierDetachment { last_record, expected } => write!(
+                f,
+                "the last detached record is {last_record}, but {expected} in the checkpoint"
+            ),
             Self::DetachedHashes { size } => {
                 write!(f, "the hashes of {size} detached leaves were altered or removed")
             }
             Self::SinceDetached { size, detached } => write!(
                 f,
-                "the given checkpoint has {size} records, but the first {detached} are detached: \
-                 compare it with their export"
+                "the given checkpoint has {}, but the first {detached} are detached: compare it \
+                 with their export",
+                records(*size)
             ),
             Self::RootMismatch => f.write_str("the records do not have the root of the checkpoint"),
             Self::Truncated { size, expected } => {
-                write!(f, "the log has {size} records, expected at least {expected}")
+                write!(f, "the log has {}, expected at least {expected}", records(*size))
             }
             Self::Inconsistent => f.write_str("the log does not continue the given checkpoint"),
         }

@@ -115,8 +115,12 @@ impl AuditStore for SessionCachingStore {
         self.store.detachment().await
     }
 
-    async fn detach(&self, exported: &[InclusionProof]) -> Result<Detachment, ExportError> {
-        self.store.detach(exported).await
+    async fn detach(
+        &self,
+        exported: &[InclusionProof],
+        now: Timestamp,
+    ) -> Result<Detachment, ExportError> {
+        self.store.detach(exported, now).await
     }
 
     fn log_health(&self) -> Result<(), HealthError> {

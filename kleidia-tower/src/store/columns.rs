@@ -49,6 +49,10 @@ impl<R: SqlRow> Columns<'_, R> {
         required(self.0.text(name)?)
     }
 
+    pub(super) fn optional_text(&self, name: &str) -> Value<Option<String>> {
+        Ok(self.0.text(name)?.map(str::to_owned))
+    }
+
     fn number(&self, name: &str) -> Value<u32> {
         self.integer(name)?.try_into().map_err(|_| StoreError::Corrupt("count"))
     }
@@ -221,11 +225,14 @@ impl<R: SqlRow> Columns<'_, R> {
     pub(super) fn log_state(&self) -> Value<LogState> {
         let last = self.0.integer("last_leaf")?.map(sequence).transpose()?;
         Ok(LogState {
-            checkpoint: self.0.text("note")?.map(str::to_owned),
+            checkpoint: self.optional_text("note")?,
+            checkpoint_size: self.0.integer("checkpoint_size")?.map(sequence).transpose()?,
             key: self.optional_registered_key()?,
+            first_leaf: self.0.integer("smallest_leaf")?,
+            last_position: self.0.integer("last_position")?.map(sequence).transpose()?,
             leaves: last.map_or(0, |last| last + 1),
             detached: self.0.integer("detached")?.map_or(Ok(0), sequence)?,
-            detachment: self.0.text("detachment")?.map(str::to_owned),
+            detachment: self.optional_text("detachment")?,
             has_unsealed: self.boolean("has_unsealed")?,
         })
     }

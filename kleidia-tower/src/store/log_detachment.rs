@@ -5,6 +5,8 @@ use super::operation::Operation;
 use super::operations::{self, Detaching};
 use super::rows::Transactional;
 use super::{StoreError, log_proof};
+use crate::Timestamp;
+use crate::audit::export::check_age;
 use crate::audit::tree::LogTree;
 use crate::audit::verification::Faults;
 use crate::audit::{
@@ -37,10 +39,11 @@ pub(super) async fn read(
 }
 
 /// Deletes the first leaves of the log with their records. These are the leaves, as they were
-/// exported.
+/// exported, and the time is that of the clock from which their times come.
 pub(super) async fn detach<S: Transactional>(
     store: &S,
     exported: &[InclusionProof],
+    now: Timestamp,
 ) -> Result<Detachment, ExportError> {
     let (Some(first), Some(last)) = (exported.first(), exported.last()) else {
         return Err(ExportError::Incomplete { next: 0 });
@@ -54,6 +57,7 @@ pub(super) async fn detach<S: Transactional>(
         }
         let checked = proof.check_in(&checkpoint);
         checked.map_err(|error| ExportError::Proof { leaf_index, error })?;
+        check_age(proof, now)?;
     }
     let first = read(store, store.log_key()?.verifier_key()).await?.map_or(0, |found| found.size());
     if first != first_leaf {
@@ -62,6 +66,8 @@ pub(super) async fn detach<S: Transactional>(
     // Nothing is signed unless the log continues the newest checkpoint that the store knows.
     store.sealing().read(store).await?;
     compare_with_stored(store, exported, last.leaf_index() + 1).await?;
+    // A later start compares the log with a checkpoint from after what is detached.
+    store.sealing().keep(store.log_key()?).await?;
     let records: Vec<_> = exported.iter().map(|proof| proof.record().sequence).collect();
     let root = last.root_at_leaf(&checkpoint);
     let detaching = Detaching { first_leaf, records: &records, root, exported: &checkpoint };
@@ -91,13 +97,14 @@ async fn compare_with_stored(
     Ok(())
 }
 
-/// Returns the tree of the detached leaves, from their stored hashes.
+/// Returns the tree of the detached leaves, from their stored hashes, and the largest number of
+/// their records.
 pub(super) async fn detached_tree(
     reads: &impl LogReads,
     state: &LogState,
     key: &AuditVerifierKey,
     faults: &mut Faults,
-) -> Result<LogTree, StoreError> {
+) -> Result<(LogTree, u64), StoreError> {
     let note = state.detachment.as_deref();
     let detachment = note.map(|note| Detachment::verify(note, key)).transpose();
     let detachment = detachment.unwrap_or_else(|error| {
@@ -108,7 +115,12 @@ pub(super) async fn detached_tree(
     if state.detached != signed {
         faults.add(LogFault::DetachedSize { size: state.detached, signed });
     }
-    let Some(detachment) = detachment else { return Ok(LogTree::default()) };
+    if let Some(leaf_index) = state.first_leaf
+        && !u64::try_from(leaf_index).is_ok_and(|leaf_index| leaf_index >= signed)
+    {
+        faults.add(LogFault::SurplusLeaf { leaf_index });
+    }
+    let Some(detachment) = detachment else { return Ok((LogTree::default(), 0)) };
     let positions = LogTree::positions(detachment.size());
     let hashes = reads.read_hashes_at(&positions).await?;
     let tree = LogTree::from_hashes(detachment.size(), &hashes);
@@ -116,5 +128,5 @@ pub(super) async fn detached_tree(
         faults.add(LogFault::DetachedHashes { size: detachment.size() });
     }
     let unknown = || LogTree::from_hashes(detachment.size(), &vec![[0; 32]; positions.len()]);
-    Ok(tree.or_else(unknown).unwrap_or_default())
+    Ok((tree.or_else(unknown).unwrap_or_default(), detachment.last_record()))
 }

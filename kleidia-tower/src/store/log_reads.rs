@@ -45,10 +45,16 @@ pub trait LogReads: Send + Sync + 'static {
 pub struct LogState {
     /// The note of the last checkpoint; `None` if there is none.
     pub checkpoint: Option<String>,
+    /// The size of this checkpoint, if it is stored apart from the note.
+    pub checkpoint_size: Option<u64>,
     /// The last key that was registered; `None` if there is none.
     pub key: Option<RegisteredKey>,
     /// The index after the last leaf; 0 if there are none.
     pub leaves: u64,
+    /// The smallest index of a leaf; `None` if there are none.
+    pub first_leaf: Option<i64>,
+    /// The largest position of a hash; `None` if there are none.
+    pub last_position: Option<u64>,
     /// How many leaves are detached.
     pub detached: u64,
     /// The note of the [detachment](super::rows::DetachedBatch); `None` if there is none.

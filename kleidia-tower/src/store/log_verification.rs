@@ -1,19 +1,13 @@
 //! Verification of the audit log: from its records to the signed root.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
 
 use super::log_reads::{LOG_BATCH, LeafRow, LogReads, LogState};
+use super::log_unsealed::{check_unsealed, find_orphan_records, is_authentic};
 use super::{StoreError, log_detachment};
 use crate::audit::tree::{LogTree, leaf_hash};
 use crate::audit::verification::Faults;
-use crate::audit::{AuditRecord, Checkpoint, LogFault, LogHash, LogKey, LogVerification};
-
-/// How often, and after which pause, records that are not yet sealed are looked at again.
-const SEALING_CHECKS: u32 = 25;
-const SEALING_PAUSE: Duration = Duration::from_millis(200);
-/// How many of them are watched: the memory of a verification is bounded.
-const MAX_WATCHED: usize = 10_000;
+use crate::audit::{Checkpoint, LogFault, LogHash, LogKey, LogVerification};
 
 /// Verifies the log that is committed at the start.
 pub(super) async fn verify(
@@ -54,6 +48,7 @@ async fn verify_state(
             if state.leaves > signed {
                 faults.add(LogFault::UnsignedLeaves { leaves: state.leaves, signed });
             }
+            compare_with_signed(&state, signed, &mut faults);
             signed
         }
         Err(error) => {
@@ -62,8 +57,12 @@ async fn verify_state(
         }
     };
     let checkpoint = checkpoint.ok().flatten();
-    let detached =
+    let (detached, last_detached) =
         log_detachment::detached_tree(reads, &state, key.verifier_key(), &mut faults).await?;
+    let expected = checkpoint.as_ref().map_or(0, Checkpoint::last_detached);
+    if last_detached < expected {
+        faults.add(LogFault::EarlierDetachment { last_record: last_detached, expected });
+    }
     let first = detached.size();
     let first_of_key = state.key.map_or(0, |key| key.first_leaf);
     let mut trees = Trees::new(key, first_of_key, since, detached);
@@ -82,9 +81,20 @@ async fn verify_state(
         trees.add(until, leaves, hashes);
     }
     trees.finish(checkpoint.as_ref(), &mut faults);
-    find_orphan_records(reads, key, first, &mut faults).await?;
-    let unsealed = check_unsealed(reads, key, &mut faults).await?;
-    Ok(LogVerification::new(checkpoint, first, unsealed, faults))
+    find_orphan_records(reads, key, first, last_detached, &mut faults).await?;
+    check_unsealed(reads, key, last_detached, &mut faults).await?;
+    Ok(LogVerification::new(checkpoint, first, faults))
+}
+
+/// Compares what nobody signs, but can keep records from being sealed, with the signed size.
+fn compare_with_signed(state: &LogState, signed: u64, faults: &mut Faults) {
+    if let Some(size) = state.checkpoint_size.filter(|size| *size != signed) {
+        faults.add(LogFault::CheckpointSize { size, signed });
+    }
+    let next_position = LogTree::position(signed);
+    if let Some(position) = state.last_position.filter(|position| *position >= next_position) {
+        faults.add(LogFault::SurplusHash { position });
+    }
 }
 
 /// The trees over the records and over the stored hashes of leaves. If one of them has the signed
@@ -247,88 +257,4 @@ fn compare(
             faults.add(LogFault::AlteredHash { position });
         }
     }
-}
-
-/// Returns whether a record is authentic, if the secret key is known.
-fn is_authentic(record: &AuditRecord, key: &LogKey) -> Option<bool> {
-    key.secret_key().map(|key| record.is_authentic(key))
-}
-
-/// Finds records that are neither sealed nor unsealed.
-async fn find_orphan_records(
-    reads: &impl LogReads,
-    key: &LogKey,
-    first_leaf: u64,
-    faults: &mut Faults,
-) -> Result<(), StoreError> {
-    let mut after = i64::MIN;
-    while let Some(orphans) = reads.read_orphan_records(after, first_leaf).await? {
-        after = orphans.last;
-        for (record, row) in orphans.records {
-            let is_authentic = row.is_ok_and(|row| is_authentic(&row, key) == Some(true));
-            faults.add(if is_authentic {
-                LogFault::NotSealed { record }
-            } else {
-                LogFault::Inserted { record }
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Checks the unsealed records, and returns the number of authentic ones. If it cannot be checked
-/// that they are, they must be sealed within some seconds.
-async fn check_unsealed(
-    reads: &impl LogReads,
-    key: &LogKey,
-    faults: &mut Faults,
-) -> Result<u64, StoreError> {
-    let (mut waiting, mut unsealed) = (BTreeSet::new(), 0);
-    let mut after = 0;
-    loop {
-        let batch = reads.read_unsealed(after).await?;
-        let Some(last) = batch.last() else { break };
-        after = last.sequence;
-        for entry in batch {
-            let record = entry.sequence;
-            match entry.record {
-                _ if entry.is_sealed => faults.add(LogFault::SealedTwice { record }),
-                None => faults.add(LogFault::Removed { record }),
-                Some(Ok(row)) => match is_authentic(&row, key) {
-                    Some(true) => unsealed += 1,
-                    Some(false) => faults.add(LogFault::Inserted { record }),
-                    None if waiting.len() < MAX_WATCHED => drop(waiting.insert(record)),
-                    None => {}
-                },
-                Some(Err(_)) => faults.add(LogFault::Inserted { record }),
-            }
-        }
-    }
-    for _ in 0..SEALING_CHECKS {
-        if waiting.is_empty() {
-            break;
-        }
-        tokio::time::sleep(SEALING_PAUSE).await;
-        retain_unsealed(reads, &mut waiting).await?;
-    }
-    for record in waiting {
-        faults.add(LogFault::NotSealed { record });
-    }
-    Ok(unsealed)
-}
-
-/// Keeps the records that are still unsealed.
-async fn retain_unsealed(
-    reads: &impl LogReads,
-    waiting: &mut BTreeSet<u64>,
-) -> Result<(), StoreError> {
-    let (mut unsealed, mut after) = (BTreeSet::new(), 0);
-    while waiting.last().is_some_and(|last| after < *last) {
-        let batch = reads.read_unsealed(after).await?;
-        let Some(last) = batch.last() else { break };
-        after = last.sequence;
-        unsealed.extend(batch.into_iter().map(|entry| entry.sequence));
-    }
-    waiting.retain(|record| unsealed.contains(record));
-    Ok(())
 }

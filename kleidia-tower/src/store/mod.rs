@@ -15,6 +15,7 @@ mod log_detachment;
 mod log_hashes;
 mod log_proof;
 mod log_reads;
+mod log_unsealed;
 mod log_verification;
 mod memory;
 mod newest_checkpoint;

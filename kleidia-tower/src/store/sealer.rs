@@ -81,8 +81,13 @@ impl Sealing {
     ) -> Result<Option<Checkpoint>, StoreError> {
         let sealed = self.seal_batches(store, waits).await;
         // Also what was committed before an error.
-        let kept = self.newest.keep(store.log_key()?).await;
+        let kept = self.keep(store.log_key()?).await;
         sealed.and_then(|checkpoint| kept.map(|()| checkpoint))
+    }
+
+    /// Writes the newest checkpoint to the file of the key.
+    pub(super) async fn keep(&self, key: &LogKey) -> Result<(), StoreError> {
+        self.newest.keep(key).await
     }
 
     async fn seal_batches<S: Transactional>(

@@ -326,8 +326,12 @@ impl<S: Transactional> AuditStore for S {
         log_detachment::read(self, self.log_key()?.verifier_key()).await
     }
 
-    async fn detach(&self, exported: &[InclusionProof]) -> Result<Detachment, ExportError> {
-        log_detachment::detach(self, exported).await
+    async fn detach(
+        &self,
+        exported: &[InclusionProof],
+        now: Timestamp,
+    ) -> Result<Detachment, ExportError> {
+        log_detachment::detach(self, exported, now).await
     }
 
     fn log_health(&self) -> Result<(), HealthError> {

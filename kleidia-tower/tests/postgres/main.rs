@@ -21,12 +21,16 @@ mod locks;
 #[path = "../support/numbered.rs"]
 mod numbered;
 mod proxy;
+#[path = "../support/repaired_log.rs"]
+mod repaired_log;
 #[path = "../support/replaced_key.rs"]
 mod replaced_key;
 #[path = "../support/rewritten_log.rs"]
 mod rewritten_log;
 mod round_trips;
 mod schema;
+#[path = "../support/tampered_detachment.rs"]
+mod tampered_detachment;
 mod tampered_log;
 #[path = "../support/tampering.rs"]
 mod tampering;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kleidia_tower::audit::{AuditStore as _, Checkpoint, LogKey};
+use kleidia_tower::audit::{AuditStore as _, Checkpoint, LogFault, LogKey};
 use kleidia_tower::store::{OpenError, PostgresOptions, PostgresStore};
 use test_servers::PostgresServer;
 
 use crate::numbered::{audit_key, create, verified_size};
+use crate::repaired_log::documented_repair;
 use crate::tampering::{SEAL_INTERVAL, TamperedDatabase, TamperedLog, tampering_tests};
 
 pub(crate) struct TempDatabase {
@@ -49,6 +50,13 @@ impl TamperedDatabase for TempDatabase {
         // No trigger fires in such a session.
         self.execute(&format!("SET session_replication_role = replica; {statements};"));
     }
+
+    async fn repair(&self, checkpoint: &Checkpoint) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), checkpoint.note()).unwrap();
+        let repair = documented_repair("\\set note ", checkpoint);
+        self.execute(&repair.replace("portal.audit-key.checkpoint", file.path().to_str().unwrap()));
+    }
 }
 
 tampering_tests! {
@@ -75,31 +83,50 @@ tampering_tests! {
 }
 
 tampering_tests! {
+    TempDatabase, repaired_log:
+    repair_removes_what_was_inserted
+    repair_queues_records_without_a_leaf
+}
+
+tampering_tests! {
     TempDatabase, replaced_key:
     replaced_key_ends_its_log
     lost_key_is_replaced
 }
 
-/// The statements in `docs/deployment.md` remove what the service's role can insert.
+/// The service's role can stop the sealing, and the verification says with what.
 #[tokio::test]
-async fn owner_removes_an_inserted_checkpoint() {
+async fn service_that_stops_the_sealing_is_found_out() {
     let log = TamperedLog::<TempDatabase>::new().await;
     create(&*log.store, "dave").await;
+    log.database.execute("UPDATE audit_checkpoints SET size = size + 9");
+    assert!(log.store.seal().await.is_err());
+    let faults = log.store.verify(None).await.unwrap();
+    let expected =
+        [LogFault::CheckpointSize { size: 14, signed: 5 }, LogFault::Waiting { record: 6 }];
+    assert_eq!(faults.faults(), expected);
     log.database.execute(
-        "INSERT INTO audit_checkpoints SELECT hour, size + 9, 'a note' FROM audit_checkpoints \
-         ON CONFLICT (hour) DO UPDATE SET size = EXCLUDED.size, note = EXCLUDED.note; \
-         INSERT INTO audit_leaves VALUES (5, 999); \
+        "INSERT INTO audit_checkpoints SELECT hour + 1, size + 9, note FROM audit_checkpoints; \
          INSERT INTO audit_hashes SELECT 8, hash FROM audit_hashes WHERE position = 0",
     );
-    assert!(log.store.seal().await.is_err());
-    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/deployment.md");
-    let document = std::fs::read_to_string(document).unwrap();
-    let repair = document.split_once("portal.audit-key.checkpoint`\nBEGIN;\n").unwrap().1;
-    let repair = repair.split_once("COMMIT;").unwrap().0.replace("2 * 1234 - 5", "8");
-    let note = format!("'{}'", log.checkpoints[1].note().trim_end());
-    let repair = repair.replace("1234", "5").replace(":'note'", &note);
-    log.database.execute(&format!("BEGIN; {repair} COMMIT;"));
-    assert_eq!(verified_size(&*log.store).await, 6);
+    let rejected = [
+        "UPDATE audit_checkpoints SET size = size + 99 WHERE size = 14",
+        "INSERT INTO audit_checkpoints SELECT hour + 2, 23, note FROM audit_checkpoints LIMIT 1",
+    ];
+    for statement in rejected {
+        let block = format!(
+            "DO $$ BEGIN {statement}; RAISE EXCEPTION 'allowed' USING ERRCODE = 'P0042'; \
+             EXCEPTION WHEN integrity_constraint_violation THEN NULL; END $$"
+        );
+        log.database.execute(&block);
+    }
+    let faults = log.store.verify(None).await.unwrap();
+    let expected = [
+        LogFault::CheckpointSize { size: 23, signed: 5 },
+        LogFault::SurplusHash { position: 8 },
+        LogFault::Waiting { record: 6 },
+    ];
+    assert_eq!(faults.faults(), expected);
 }
 
 /// The owner of the tables can drop their keys.
@@ -203,7 +230,7 @@ async fn record_that_is_committed_late_is_sealed_once() {
     assert_eq!(sealed.size(), 2, "the slow one is not committed");
     slow.await.unwrap();
     let waiting = store.verify(None).await.unwrap();
-    assert_eq!((waiting.faults(), waiting.unsealed()), (&[][..], 1), "nobody seals");
+    assert_eq!(waiting.faults(), [LogFault::Waiting { record: 2 }], "nobody seals");
     assert_eq!(verified_size(&*store).await, 3);
     let leaves =
         database.execute("SELECT string_agg(record::text, ',' ORDER BY leaf) FROM audit_leaves");

@@ -22,11 +22,15 @@ mod full_disk;
 mod nodes;
 #[path = "../support/numbered.rs"]
 mod numbered;
+#[path = "../support/repaired_log.rs"]
+mod repaired_log;
 #[path = "../support/replaced_key.rs"]
 mod replaced_key;
 #[path = "../support/rewritten_log.rs"]
 mod rewritten_log;
 mod schema;
+#[path = "../support/tampered_detachment.rs"]
+mod tampered_detachment;
 #[path = "../support/tampering.rs"]
 mod tampering;
 mod triggers;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use kleidia_tower::account::AccountStore as _;
-use kleidia_tower::audit::LogKey;
+use kleidia_tower::audit::{Checkpoint, LogKey};
 use kleidia_tower::session::{EndReason, SessionSelector, SessionStore as _};
 use kleidia_tower::store::{OpenError, SqliteOptions, SqliteStore};
 use sqlx::Connection as _;
 
 use crate::fixture::{TempDatabase, at, create, log_in, verified_size};
+use crate::repaired_log::documented_repair;
 use crate::tampering::{SEAL_INTERVAL, TamperedDatabase, tampering_tests};
 
 /// Creates a log of 5 records: two accounts, a login with its session, and its end.
@@ -74,6 +75,10 @@ async fn triggers_protect_log_and_accounts() {
         let result = sqlx::query(statement).execute(&mut connection).await;
         assert!(result.is_err(), "{statement}");
     }
+    let older = "BEGIN; INSERT INTO audit_checkpoints SELECT hour + 1, size + 1, note \
+        FROM audit_checkpoints; UPDATE audit_checkpoints SET size = size + 9 WHERE size = 5";
+    assert!(sqlx::raw_sql(older).execute(&mut connection).await.is_err());
+    sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap();
     let store = database.open().await;
     assert_eq!(verified_size(&store).await, 5);
     let accounts = store.accounts(None, 10).await.unwrap();
@@ -121,6 +126,15 @@ impl TamperedDatabase for TempDatabase {
         sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     }
+
+    async fn repair(&self, checkpoint: &Checkpoint) {
+        // A command of `sqlite3`, and a function that only it has.
+        let repair = documented_repair(".dbconfig enable_trigger off\n", checkpoint);
+        let repair = repair.trim_start_matches(".dbconfig enable_trigger off\n");
+        let file = "readfile('portal.db.audit-key.checkpoint')";
+        assert!(repair.contains(file), "{repair}");
+        self.tamper(&repair.replace(file, &format!("'{}'", checkpoint.note()))).await;
+    }
 }
 
 tampering_tests! {
@@ -144,6 +158,12 @@ tampering_tests! {
     running_node_remembers_its_checkpoint
     inspection_writes_nothing
     another_key_is_rejected
+}
+
+tampering_tests! {
+    TempDatabase, repaired_log:
+    repair_removes_what_was_inserted
+    repair_queues_records_without_a_leaf
 }
 
 tampering_tests! {

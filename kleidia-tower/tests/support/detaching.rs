@@ -1,12 +1,12 @@
 //! Export of sealed records, and their deletion from a store by detaching them.
 
+use std::fs;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
-use std::sync::Arc;
 use std::time::Duration;
 
 use kleidia_tower::Timestamp;
 use kleidia_tower::audit::{
-    self, AuditEvent, AuditKey, AuditQuery, AuditStore as _, CheckpointError, EventKind,
+    self, AuditEvent, AuditKey, AuditKeyFiles, AuditQuery, AuditStore as _, Detachment, EventKind,
     ExportError, InclusionProof, LogFault, Outcome,
 };
 use kleidia_tower::store::{Store, StoreError};
@@ -14,14 +14,20 @@ use kleidia_tower::store::{Store, StoreError};
 use crate::numbered::{NOW, at, audit_key, create, verified, verified_size};
 use crate::tampering::{TamperedDatabase, TamperedLog};
 
-/// Appends records, and seals them.
-async fn append(store: &(impl Store + ?Sized), count: usize) {
-    append_at(store, count, NOW).await;
+/// When the records of the tests are old enough.
+fn later() -> Timestamp {
+    NOW + Detachment::MIN_AGE
 }
 
-async fn append_at(store: &(impl Store + ?Sized), count: usize, at: Timestamp) {
+/// Appends records, and seals them.
+pub(crate) async fn append(store: &(impl Store + ?Sized), count: usize) {
+    append_unsealed(store, count).await;
+    store.seal().await.unwrap();
+}
+
+async fn append_unsealed(store: &(impl Store + ?Sized), count: usize) {
     let event = AuditEvent {
-        at,
+        at: NOW,
         kind: EventKind::Logout,
         outcome: Outcome::Success,
         user: None,
@@ -32,7 +38,6 @@ async fn append_at(store: &(impl Store + ?Sized), count: usize, at: Timestamp) {
         reason: None,
     };
     store.append(vec![event; count]).await.unwrap();
-    store.seal().await.unwrap();
 }
 
 /// Exports all records that are in the store.
@@ -47,11 +52,20 @@ pub(crate) async fn detach(
     export: &[u8],
     to: u64,
 ) -> Result<u64, ExportError> {
-    audit::detach(store, Cursor::new(export), audit_key().verifier_key(), Some(to)).await
+    detach_at(store, export, to, later()).await
+}
+
+async fn detach_at(
+    store: &(impl Store + ?Sized),
+    export: &[u8],
+    to: u64,
+    now: Timestamp,
+) -> Result<u64, ExportError> {
+    audit::detach(store, Cursor::new(export), audit_key().verifier_key(), Some(to), now).await
 }
 
 /// Verifies the log. Returns the first leaf, and the size.
-async fn verified_leaves(store: &(impl Store + ?Sized)) -> (u64, u64) {
+pub(crate) async fn verified_leaves(store: &(impl Store + ?Sized)) -> (u64, u64) {
     let verification = store.verify(None).await.unwrap();
     assert!(verification.is_intact(), "{:?}", verification.faults());
     (verification.first_leaf(), verification.checkpoint().map_or(0, audit::Checkpoint::size))
@@ -88,7 +102,7 @@ pub(crate) async fn log_goes_on_after_detaching<D: TamperedDatabase>() {
     assert_eq!(since.faults(), [LogFault::SinceDetached { size: 5, detached: 13 }]);
     for since in [earlier, later] {
         let reader = audit::ExportReader::new(&export[..], audit_key().verifier_key()).unwrap();
-        reader.verify(Some(&since)).unwrap();
+        reader.verify(&[since.signed_root()]).unwrap();
     }
     // All of it, and on from there.
     let rest = exported(&*store).await;
@@ -131,7 +145,7 @@ pub(crate) async fn interrupted_detaching_is_resumed<D: TamperedDatabase>() {
     let file = FailingFile(Cursor::new(&export[..]), export.len() + export.len() * 2 / 5);
     let key = audit_key();
     let interrupted =
-        audit::detach(&*store, BufReader::new(file), key.verifier_key(), Some(3300)).await;
+        audit::detach(&*store, BufReader::new(file), key.verifier_key(), Some(3300), later()).await;
     assert!(matches!(interrupted, Err(ExportError::Io(_))), "{interrupted:?}");
     assert_eq!(verified_leaves(&*store).await, (1000, 3500));
     assert_eq!(detach(&*store, &export, 3300).await.unwrap(), 3300);
@@ -176,14 +190,14 @@ pub(crate) async fn detaching_needs_an_export_of_this_log<D: TamperedDatabase>()
     verified(&*log.store).await;
     let rejected = detach(&*log.store, &longer, 3).await.unwrap_err();
     assert!(matches!(rejected, ExportError::Store(StoreError::Corrupt(_))), "{rejected:?}");
-    let rejected = log.store.detach(&[]).await.unwrap_err();
+    let rejected = log.store.detach(&[], later()).await.unwrap_err();
     assert!(matches!(rejected, ExportError::Incomplete { .. }), "{rejected:?}");
     let proof = log.store.prove(2).await.unwrap().unwrap();
-    let rejected = log.store.detach(&[proof]).await.unwrap_err();
+    let rejected = log.store.detach(&[proof], later()).await.unwrap_err();
     assert!(matches!(rejected, ExportError::Order { expected: 0, found: 1 }), "{rejected:?}");
     let forged = log.store.prove(1).await.unwrap().unwrap().to_json().replace("alice", "mallory");
     let forged = InclusionProof::from_json(&forged).unwrap();
-    let rejected = log.store.detach(&[forged]).await.unwrap_err();
+    let rejected = log.store.detach(&[forged], later()).await.unwrap_err();
     assert!(matches!(rejected, ExportError::Proof { leaf_index: 0, .. }), "{rejected:?}");
     let public = log.database.open(audit_key().verifier_key().clone().into()).await;
     let rejected = detach(&*public, &export, 3).await.unwrap_err();
@@ -195,88 +209,69 @@ pub(crate) async fn detaching_needs_an_export_of_this_log<D: TamperedDatabase>()
     assert_eq!(log.store.verify(None).await.unwrap().faults(), [LogFault::Altered { record: 2 }]);
 }
 
-/// A log of 5 records of which 2 and then 3 are detached, and the note of the first detachment.
-async fn detached_log<D: TamperedDatabase>() -> (TamperedLog<D>, String) {
+/// A transaction that took a smaller number may still commit, and nodes have to compare their
+/// checkpoints.
+pub(crate) async fn recent_records_are_not_detached<D: TamperedDatabase>() {
     let log = TamperedLog::<D>::new().await;
     let export = exported(&*log.store).await;
-    detach(&*log.store, &export, 2).await.unwrap();
-    let note = log.store.detachment().await.unwrap().unwrap().note().to_owned();
-    detach(&*log.store, &export, 3).await.unwrap();
-    (log, note)
+    let until = NOW - Duration::from_secs(1);
+    let rejected = detach_at(&*log.store, &export, 2, until + Detachment::MIN_AGE).await;
+    let is_expected = |error: &ExportError| {
+        let ExportError::TooRecent { leaf_index, at, until: found } = error else { return false };
+        (*leaf_index, *at, *found) == (0, NOW, until)
+    };
+    assert!(rejected.as_ref().is_err_and(is_expected), "{rejected:?}");
+    let proof = log.store.prove(1).await.unwrap().unwrap();
+    let rejected = log.store.detach(&[proof], until + Detachment::MIN_AGE).await;
+    assert!(rejected.as_ref().is_err_and(is_expected), "{rejected:?}");
+    assert_eq!(verified_leaves(&*log.store).await, (0, 5));
+    assert_eq!(detach_at(&*log.store, &export, 2, NOW + Detachment::MIN_AGE).await.unwrap(), 2);
 }
 
-fn origin_mismatch() -> CheckpointError {
-    let (expected, found) = ("tests/detached".to_owned(), "tests".to_owned());
-    CheckpointError::OriginMismatch { expected, found }
+/// Otherwise it could never be sealed.
+pub(crate) async fn unsealed_record_is_not_passed_over<D: TamperedDatabase>() {
+    let database = D::new();
+    let store = database.open(audit_key().into()).await;
+    append_unsealed(&*store, 5).await;
+    database.tamper("DELETE FROM audit_unsealed WHERE record = 2").await;
+    store.seal().await.unwrap();
+    database.tamper("INSERT INTO audit_unsealed VALUES (2)").await;
+    let export = exported(&*store).await;
+    assert_eq!(detach(&*store, &export, 1).await.unwrap(), 1);
+    let rejected = detach(&*store, &export, 2).await;
+    let is_unavailable = matches!(rejected, Err(ExportError::Store(StoreError::Unavailable(_))));
+    assert!(is_unavailable, "{rejected:?}");
+    assert_eq!(verified(&*store).await.unwrap().size(), 5);
+    assert_eq!(detach(&*store, &export, 4).await.unwrap(), 4);
+    assert_eq!(verified_leaves(&*store).await, (4, 5));
 }
 
-/// Only the holder of the key detaches.
-pub(crate) async fn altered_detachment_is_a_fault<D: TamperedDatabase>() {
-    let hashes = LogFault::DetachedHashes { size: 3 };
-    let size = |size, signed| LogFault::DetachedSize { size, signed };
-    let missing = |leaf_index| LogFault::MissingLeaf { leaf_index };
-    for (statements, expected) in [
-        ("UPDATE audit_detached SET size = 4", vec![size(4, 3)]),
-        ("UPDATE audit_detached SET size = 2", vec![size(2, 3)]),
-        ("DELETE FROM audit_detached", vec![missing(0), missing(1), missing(2)]),
-        ("UPDATE audit_detached SET note = NULL", vec![size(3, 0), missing(0)]),
-        ("UPDATE audit_detached SET note = '{earlier}'", vec![size(3, 2), missing(2)]),
-        ("UPDATE audit_detached SET size = 2, note = '{earlier}'", vec![missing(2)]),
-        (
-            "UPDATE audit_detached SET note = (SELECT max(note) FROM audit_checkpoints)",
-            vec![LogFault::Detachment(origin_mismatch()), size(3, 0), missing(0)],
-        ),
-        (
-            "UPDATE audit_detached SET note = replace(note, '/detached', '/attached')",
-            vec![LogFault::Detachment(CheckpointError::InvalidSignature), size(3, 0), missing(0)],
-        ),
-        // As by the command, but without the signature.
-        (
-            "UPDATE audit_detached SET size = 4; DELETE FROM audit WHERE sequence = 4; \
-             DELETE FROM audit_leaves WHERE leaf = 3",
-            vec![size(4, 3), missing(3)],
-        ),
-        (
-            "UPDATE audit_hashes SET hash = (SELECT hash FROM audit_hashes WHERE position = 3) \
-          WHERE position = 2",
-            vec![hashes.clone()],
-        ),
-        ("DELETE FROM audit_hashes WHERE position = 2", vec![hashes.clone()]),
-        (
-            "INSERT INTO audit SELECT 9, at, kind, outcome, user_id, user_name, actor_id, \
-             actor_name, session, ip, user_agent, method, route, reason, mac FROM audit \
-             WHERE sequence = 5; INSERT INTO audit_leaves VALUES (1, 9)",
-            vec![LogFault::Inserted { record: 9 }],
-        ),
-    ] {
-        let (log, earlier) = detached_log::<D>().await;
-        assert_eq!(verified_leaves(&*log.store).await, (3, 5));
-        log.database.tamper(&statements.replace("{earlier}", &earlier)).await;
-        let keys = [audit_key().into(), audit_key().verifier_key().clone().into()];
-        for key in keys {
-            let store: Arc<D::Store> = log.database.open(key).await;
-            let found = store.verify(None).await.unwrap();
-            for fault in &expected {
-                assert!(found.faults().contains(fault), "{statements}: {:?}", found.faults());
-            }
-        }
+/// Before it deletes anything: a later start could not compare an older checkpoint with the log.
+pub(crate) async fn detaching_process_remembers_the_checkpoint<D: TamperedDatabase>() {
+    let (database, folder) = (D::new(), tempfile::tempdir().unwrap());
+    let [path, copy] = ["node", "owner"].map(|name| folder.path().join(name).join("key"));
+    for path in [&path, &copy] {
+        fs::create_dir(path.parent().unwrap()).unwrap();
     }
-}
-
-/// The store still knows that they were sealed, but not from their leaves.
-pub(crate) async fn detached_record_is_not_sealed_again<D: TamperedDatabase>() {
-    let log = TamperedLog::<D>::new().await;
-    append_at(&*log.store, 1, NOW + Duration::from_secs(2 * 3600)).await;
-    log.database.tamper("CREATE TABLE copy AS SELECT * FROM audit WHERE sequence = 2").await;
-    assert_eq!(detach(&*log.store, &exported(&*log.store).await, 6).await.unwrap(), 6);
-    let queue = "INSERT INTO audit SELECT * FROM copy; INSERT INTO audit_unsealed VALUES (2)";
-    log.database.tamper(queue).await;
-    create(&*log.store, "dave").await;
-    let sealed = log.store.seal().await;
-    assert!(matches!(sealed, Err(StoreError::Corrupt("audit record"))), "{sealed:?}");
-    let verification = log.store.verify(None).await.unwrap();
-    assert_eq!(verification.faults(), [LogFault::SealedTwice { record: 2 }]);
-    assert_eq!(verification.checkpoint().map(audit::Checkpoint::size), Some(7));
+    let key = AuditKey::create(&path).unwrap();
+    let [file, copied] =
+        [&path, &copy].map(|path| AuditKeyFiles::new(path).checkpoint().to_owned());
+    fs::copy(&path, &copy).unwrap();
+    fs::copy(file, &copied).unwrap();
+    let store = database.open(key.clone().into()).await;
+    append(&*store, 3).await;
+    let export = exported(&*store).await;
+    let checkpoint = store.checkpoint().await.unwrap().unwrap();
+    let owner = database.open(AuditKey::open(&copy).unwrap().into()).await;
+    let hidden = folder.path().join("hidden");
+    fs::rename(copy.parent().unwrap(), &hidden).unwrap();
+    let detach = || audit::detach(&*owner, Cursor::new(&export), key.verifier_key(), None, later());
+    let rejected = detach().await;
+    assert!(matches!(rejected, Err(ExportError::Store(_))), "{rejected:?}");
+    assert_eq!(verified_leaves(&*store).await, (0, 3));
+    fs::rename(hidden, copy.parent().unwrap()).unwrap();
+    assert_eq!(detach().await.unwrap(), 3);
+    assert_eq!(fs::read_to_string(copied).unwrap(), checkpoint.note());
 }
 
 /// A new key of the log signs what is detached, too.
@@ -289,16 +284,17 @@ pub(crate) async fn replaced_key_signs_what_is_detached<D: TamperedDatabase>() {
     let store = log.database.open(new.into()).await;
     append(&*store, 1).await;
     assert_eq!(verified_leaves(&*store).await, (3, 7));
-    assert_eq!(store.detachment().await.unwrap().map(|detachment| detachment.size()), Some(3));
+    let detachment = store.detachment().await.unwrap().unwrap();
+    assert_eq!((detachment.size(), detachment.last_record()), (3, 3));
     assert!(store.verify(Some(&last)).await.unwrap().is_intact());
 }
 
-/// Declares a test for each case.
+/// Declares a test for each case of a module.
 macro_rules! detaching_tests {
-    ($database:ty: $($case:ident)+) => {
+    ($database:ty, $module:ident: $($case:ident)+) => {
         $(#[tokio::test]
         async fn $case() {
-            crate::detaching::$case::<$database>().await;
+            crate::$module::$case::<$database>().await;
         })+
     };
 }

@@ -31,6 +31,8 @@ pub(crate) trait TamperedDatabase {
     async fn query(&self, query: &str) -> Vec<String>;
     /// Executes statements without any trigger.
     async fn tamper(&self, statements: &str);
+    /// Executes the documented repair, up to a checkpoint.
+    async fn repair(&self, checkpoint: &Checkpoint);
 
     async fn open(&self, key: LogKey) -> Arc<Self::Store> {
         self.try_open(key).await.unwrap()
@@ -77,6 +79,10 @@ const fn altered(record: u64) -> LogFault {
 
 const fn altered_hash(position: u64) -> LogFault {
     LogFault::AlteredHash { position }
+}
+
+const fn surplus_hash(position: u64) -> LogFault {
+    LogFault::SurplusHash { position }
 }
 
 /// A copy of a record, with another number.
@@ -147,7 +153,18 @@ pub(crate) async fn verification_names_what_was_altered<D: TamperedDatabase>() {
              WHERE position = 3",
             vec![altered(3), altered_hash(5), altered_hash(6), LogFault::RootMismatch],
         ),
-        ("DELETE FROM audit_checkpoints", vec![LogFault::UnsignedLeaves { leaves: 5, signed: 0 }]),
+        (
+            "DELETE FROM audit_checkpoints",
+            vec![LogFault::UnsignedLeaves { leaves: 5, signed: 0 }, surplus_hash(7)],
+        ),
+        (
+            "UPDATE audit_checkpoints SET size = size + 9",
+            vec![LogFault::CheckpointSize { size: 14, signed: 5 }],
+        ),
+        (
+            "INSERT INTO audit_hashes SELECT 8, hash FROM audit_hashes WHERE position = 0",
+            vec![surplus_hash(8)],
+        ),
         (
             "UPDATE audit_checkpoints SET note = 'a note'",
             vec![LogFault::Checkpoint(CheckpointError::Malformed)],
@@ -167,8 +184,8 @@ pub(crate) async fn verification_names_what_was_altered<D: TamperedDatabase>() {
 pub(crate) async fn record_of_a_leaf_before_the_first_is_inserted<D: TamperedDatabase>() {
     let statements = [D::WITHOUT_CHECKS, COPY, "INSERT INTO audit_leaves VALUES (-1, 9)"];
     let log = TamperedLog::<D>::tampered(&statements.join("; ")).await;
-    let inserted = LogFault::Inserted { record: 9 };
-    assert_eq!(log.faults(audit_key().into(), None).await, [inserted]);
+    let faults = [LogFault::SurplusLeaf { leaf_index: -1 }, LogFault::Inserted { record: 9 }];
+    assert_eq!(log.faults(audit_key().into(), None).await, faults);
 }
 
 /// Only the secret key tells an inserted record from one that waits to be sealed.
@@ -205,7 +222,7 @@ pub(crate) async fn known_checkpoint_reveals_older_log<D: TamperedDatabase>() {
         format!("UPDATE audit_checkpoints SET size = 3, note = '{}'; ", earlier.note());
     log.database.tamper(&checkpoint).await;
     let unsigned = LogFault::UnsignedLeaves { leaves: 5, signed: 3 };
-    assert_eq!(log.faults(audit_key().into(), None).await, [unsigned]);
+    assert_eq!(log.faults(audit_key().into(), None).await, [unsigned, surplus_hash(7)]);
     let records = "DELETE FROM audit WHERE sequence > 3; \
         DELETE FROM audit_leaves WHERE leaf > 2; DELETE FROM audit_hashes WHERE position > 3";
     log.database.tamper(records).await;
@@ -260,13 +277,17 @@ pub(crate) async fn unsealed_record_is_protected<D: TamperedDatabase>() {
     }
 }
 
-/// With the public key alone, a record that no task seals is a fault.
+/// A record that no task seals is a fault. Only the secret key tells that it is authentic.
 pub(crate) async fn unsealed_record_is_a_fault_after_a_while<D: TamperedDatabase>() {
     let log = TamperedLog::<D>::new().await;
     drop(log.store.end_sessions(all_of_alice(), EndReason::Revoked, &at(1)).await.unwrap());
     let public = audit_key().verifier_key().clone();
     let faults = log.faults(public.clone().into(), None).await;
     assert_eq!(faults, [LogFault::NotSealed { record: 6 }]);
+    let store = log.database.open(audit_key().into()).await;
+    let waiting = store.verify(None).await.unwrap();
+    assert_eq!(waiting.faults(), [LogFault::Waiting { record: 6 }]);
+    assert!(waiting.is_authentic() && !waiting.is_intact());
     let (faults, sealed) = tokio::join!(log.faults(public.clone().into(), None), async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         log.store.seal().await

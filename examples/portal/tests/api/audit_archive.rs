@@ -4,12 +4,17 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use kleidia_tower::audit::{
+    AuditEvent, AuditIdentity, AuditKey, AuditStore as _, EventKind, Outcome,
+};
+use kleidia_tower::store::{PostgresStore, SqliteStore, Store};
+use kleidia_tower::{ClientInfo, Timestamp};
 use serde_json::Value;
 use test_servers::PostgresServer;
 
 use crate::api::command_line::assert_fails;
 use crate::api::nodes::Cluster;
-use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command};
+use crate::portal::{ADMIN, PASSWORD, TempDatabase, command};
 
 /// Runs `portal audit` on a database.
 struct Audit<'a> {
@@ -35,6 +40,36 @@ impl Audit<'_> {
     }
 }
 
+/// Appends records that are old enough to be detached, and seals them.
+async fn append_old(store: &impl Store, count: usize) {
+    let event = AuditEvent {
+        at: Timestamp::constant(1_600_000_000, 0),
+        kind: EventKind::Logout,
+        outcome: Outcome::Success,
+        user: Some(AuditIdentity { id: None, name: ADMIN.to_owned() }),
+        actor: None,
+        session: None,
+        client: ClientInfo::default(),
+        request: None,
+        reason: None,
+    };
+    store.append(vec![event; count]).await.unwrap();
+    store.seal().await.unwrap();
+}
+
+/// A database whose first five records are old, and the checkpoint of three of them.
+async fn old_database() -> (TempDatabase, String) {
+    let database = TempDatabase::new();
+    let key = AuditKey::open_or_create(database.file("portal.db.audit-key")).unwrap();
+    let store = SqliteStore::open(database.path(), key).await.unwrap();
+    append_old(&store, 3).await;
+    let earlier = store.checkpoint().await.unwrap().unwrap().note().to_owned();
+    append_old(&store, 2).await;
+    store.close().await;
+    assert!(database.create_admin(ADMIN, PASSWORD).status.success());
+    (database, earlier)
+}
+
 /// Verifies an export without a database and without the secret key.
 fn verify_offline(file: &str, key: &str) -> Output {
     let nowhere = Path::new("/nowhere/at/all.db");
@@ -43,7 +78,8 @@ fn verify_offline(file: &str, key: &str) -> Output {
 
 #[tokio::test]
 async fn moves_records_of_a_running_portal_into_a_file() {
-    let portal = Portal::start(&[]);
+    let (database, earlier_note) = old_database().await;
+    let portal = database.start(&[]);
     let admin = portal.log_in_admin().await;
     for name in ["alice", "bob", "carol"] {
         portal.create_user(&admin, name).await;
@@ -55,7 +91,7 @@ async fn moves_records_of_a_running_portal_into_a_file() {
     // Without the secret key, it waits until all records are sealed.
     audit.stdout(&["verify", "--verifier-key", key]);
     let earlier = portal.database.file("checkpoint");
-    fs::write(&earlier, audit.stdout(&["checkpoint"])).unwrap();
+    fs::write(&earlier, earlier_note).unwrap();
     let earlier = earlier.to_str().unwrap();
     let before = portal.audit(&admin, "limit=100").await;
 
@@ -114,9 +150,12 @@ async fn moves_records_of_a_running_portal_into_a_file() {
     let rest = portal.database.file("rest.jsonl");
     let rest = rest.to_str().unwrap();
     audit.stdout(&["export", "-o", rest]);
-    let since = ["verify", "--export", rest, "--verifier-key", key, "--since", earlier];
+    assert_fails(
+        &audit.run(&["detach", "--export", rest]),
+        &["leaf 5 has a record of 20", "until"],
+    );
+    let since = ["verify", "--export", file, "--verifier-key", key, "--since", earlier];
     audit.stdout(&since);
-    audit.stdout(&["detach", "--export", rest]);
     let output = audit.run(&["verify", "--since", earlier]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stdout).unwrap().contains("compare it with their export"));
@@ -126,11 +165,107 @@ async fn moves_records_of_a_running_portal_into_a_file() {
     audit.stdout(&["verify"]);
 }
 
+/// Whoever can write to the archive removes records at the end of a file, or a file.
+#[tokio::test]
+async fn exports_are_verified_together() {
+    let (database, earlier) = old_database().await;
+    let path = database.path();
+    let audit = Audit { database: &path, key: None };
+    let key = audit.stdout(&["verifier-key"]);
+    let [first, second, third, short, checkpoint] =
+        ["first", "second", "third", "short", "checkpoint"]
+            .map(|name| database.file(name).to_str().unwrap().to_owned());
+    fs::write(&checkpoint, earlier).unwrap();
+    for (file, from, to) in [(&first, "0", "2"), (&second, "2", "4"), (&third, "4", "6")] {
+        audit.stdout(&["export", "--from", from, "--to", to, "-o", file]);
+    }
+    let verify = |files: &[&String], arguments: &[&str]| {
+        let files = files.iter().map(|file| file.as_str());
+        let exports: Vec<_> = ["verify", "--export"].into_iter().chain(files).collect();
+        audit.run(&[&exports, arguments].concat())
+    };
+    let intact = |output: Output| {
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let with_key = ["--verifier-key", key.trim()];
+    let all = [&third, &first, &second];
+    let text = intact(verify(&all, &with_key));
+    assert!(text.starts_with("intact: 6 records from leaf 0 on, of the log "), "{text}");
+    intact(verify(&all, &["--since", &checkpoint]));
+    let none = verify(&all, &["--detached"]);
+    assert_fails(&none, &["no records are detached from the database"]);
+    audit.stdout(&["detach", "--export", &first]);
+    audit.stdout(&["detach", "--export", &second, "--to", "3"]);
+    let text = intact(verify(&all, &["--detached"]));
+    assert!(text.contains(", with all 3 records that are detached from the database"), "{text}");
+
+    // Two records are removed with the end of the file, which alone looks intact.
+    let text = fs::read_to_string(&second).unwrap();
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    fs::write(&short, lines[0].replace("\"to\":4", "\"to\":3") + lines[1]).unwrap();
+    let text = intact(verify(&[&short], &with_key));
+    assert!(text.starts_with("intact: 1 record from leaf 2 on, "), "{text}");
+    let gap = "expected an export from leaf 3 on, found one from leaf 4 on";
+    assert_fails(&verify(&[&first, &short, &third], &with_key), &["third: ", gap]);
+    assert_fails(&verify(&[&first, &third], &with_key), &["third: ", "from leaf 2 on"]);
+    let missing = "leaves 0 to 3 (exclusive) are not within";
+    for files in [&[&second, &third][..], &[&first]] {
+        assert_fails(&verify(files, &["--detached"]), &[missing]);
+    }
+    let missing = "leaves 2 to 3 (exclusive) are not within";
+    assert_fails(&verify(&[&first], &["--since", &checkpoint]), &[missing]);
+    let other = TempDatabase::with_admin();
+    let other_path = other.path();
+    let other = Audit { database: &other_path, key: None };
+    let other_key = other.stdout(&["verifier-key"]);
+    let rejected = verify(&all, &["--verifier-key", other_key.trim()]);
+    assert_fails(&rejected, &["no valid signature"]);
+    let old = ["--verifier-key", other_key.trim(), "--old-key", key.trim()];
+    intact(verify(&all, &old));
+}
+
+/// A command that is killed is run again.
+#[tokio::test]
+async fn killed_detaching_is_resumed() {
+    const RECORDS: u64 = 6000;
+    let database = TempDatabase::new();
+    let key = AuditKey::open_or_create(database.file("portal.db.audit-key")).unwrap();
+    let store = SqliteStore::open(database.path(), key).await.unwrap();
+    append_old(&store, usize::try_from(RECORDS).unwrap()).await;
+    let path = database.path();
+    let audit = Audit { database: &path, key: None };
+    let file = database.file("audit.jsonl");
+    let file = file.to_str().unwrap();
+    audit.stdout(&["export", "-o", file]);
+    let detached = async || store.detachment().await.unwrap().map_or(0, |found| found.size());
+    let mut child = command(&path, &["audit", "detach", "--export", file]).spawn().unwrap();
+    while detached().await == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    // SIGKILL.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let size = detached().await;
+    assert!(size.is_multiple_of(1000) && size < RECORDS, "{size}");
+    assert!(store.verify(None).await.unwrap().is_intact());
+    let resumed = audit.stdout(&["detach", "--export", file]);
+    assert_eq!(resumed, format!("detached: the log in the database begins at leaf {RECORDS}\n"));
+    let verification = store.verify(None).await.unwrap();
+    assert!(verification.is_intact(), "{:?}", verification.faults());
+    assert_eq!(verification.first_leaf(), RECORDS);
+}
+
 /// The roles of docs/deployment.md: only the owner detaches.
 #[tokio::test]
 async fn service_can_not_detach() {
     let server = PostgresServer::shared();
-    let cluster = Cluster::new(server);
+    let cluster = Cluster::empty(server);
+    let key = AuditKey::open(cluster.file("portal.audit-key")).unwrap();
+    let store = PostgresStore::open(&cluster.url, key).await.unwrap();
+    append_old(&store, 2).await;
+    store.close();
+    cluster.create_admin();
     let portal = cluster.start(&[]);
     let admin = portal.log_in_admin().await;
     portal.create_user(&admin, "alice").await;

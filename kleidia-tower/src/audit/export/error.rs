@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::Timestamp;
 use crate::audit::{CheckpointError, ProofError};
 use crate::store::StoreError;
 
@@ -59,14 +60,41 @@ pub enum ExportError {
         /// The index after the last leaf that there is.
         end: u64,
     },
+    /// A record is not yet [old enough](crate::audit::Detachment::MIN_AGE) to be detached.
+    #[error("leaf {leaf_index} has a record of {at}, expected one until {until}")]
+    TooRecent {
+        /// The index of the leaf.
+        leaf_index: u64,
+        /// The time of the record.
+        at: Timestamp,
+        /// The latest time of a record that may be detached now.
+        until: Timestamp,
+    },
+    /// An export does not begin where the one before it ends.
+    #[error("expected an export from leaf {expected} on, found one from leaf {found} on")]
+    Gap {
+        /// The index after the last leaf before.
+        expected: u64,
+        /// The index of the first leaf.
+        found: u64,
+    },
+    /// An export is not of the log that the one before it is of.
+    #[error("the export from leaf {leaf_index} on is not of the same log as the one before it")]
+    OtherLog {
+        /// The index of the first leaf.
+        leaf_index: u64,
+    },
     /// The log has another record at a leaf than the export.
     #[error("leaf {leaf_index} of the log is not the one of the export")]
     OtherRecord {
         /// The index of the leaf.
         leaf_index: u64,
     },
-    /// The exported log does not continue the one of a checkpoint that was retained outside the
-    /// database.
-    #[error("the exported log does not continue the given checkpoint")]
-    Inconsistent,
+    /// The exported log does not have the root that a checkpoint or a detachment has, which was
+    /// retained outside the database.
+    #[error("the exported log does not have the signed root of its first {size} records")]
+    Inconsistent {
+        /// The size that the root is signed for.
+        size: u64,
+    },
 }

@@ -11,10 +11,11 @@ use std::io::{BufRead, Seek, Write};
 use std::ops::Range;
 
 pub use error::ExportError;
-pub use reader::ExportReader;
+pub use reader::{ExportReader, VerifiedExport};
 
 use super::{AuditStore, AuditVerifierKey, Detachment, InclusionProof};
 use crate::store::rows::LOG_BATCH;
+use crate::{Timestamp, time};
 use line::{HeaderLine, record_line};
 
 /// Exports sealed records of the audit log, from a leaf to another (exclusive): by default from the
@@ -37,7 +38,7 @@ use line::{HeaderLine, record_line};
 /// let mut output = Vec::new();
 /// assert_eq!(export(&store, None, None, &mut output).await?, 0..1);
 /// // Elsewhere, without the store:
-/// ExportReader::new(&output[..], key.verifier_key())?.verify(None)?;
+/// ExportReader::new(&output[..], key.verifier_key())?.verify(&[])?;
 /// # Ok(()) }
 /// ```
 ///
@@ -73,7 +74,8 @@ pub async fn export(
 /// all that the export has. Returns how much of the log is detached.
 ///
 /// The export is verified as a whole before anything is deleted. Its log must be continued by the
-/// one in the store, which must have the same records. 1,000 records at a time are deleted in one
+/// one in the store, which must have the same records, and these must be
+/// [old enough](Detachment::MIN_AGE) now, by the clock that their times come from. 1,000 records at a time are deleted in one
 /// transaction, so the service continues meanwhile; after an interruption, call it again. It blocks
 /// while it reads.
 ///
@@ -81,29 +83,41 @@ pub async fn export(
 /// the role that owns the tables.
 ///
 /// # Errors
-/// [`ExportError`] if the export is not accepted, if it has not all leaves that are to be detached, or if
-/// the log in the store is another one. What was detached before stays so.
+/// [`ExportError`] if the export is not accepted, if it has not all leaves that are to be detached, if
+/// they are too recent, or if the log in the store is another one. What was detached before stays so.
 pub async fn detach(
     store: &(impl AuditStore + ?Sized),
     mut export: impl BufRead + Seek + Send,
     key: &AuditVerifierKey,
     to: Option<u64>,
+    now: Timestamp,
 ) -> Result<u64, ExportError> {
-    let reader = ExportReader::new(&mut export, key)?;
+    let mut reader = ExportReader::new(&mut export, key)?;
     let Range { start: first, end } = reader.leaves();
     let (from, to) = (detached_leaves(store).await?, to.unwrap_or(end));
     if from < first || to > end {
         return Err(ExportError::OutOfRange { from, to, first, end });
     }
-    reader.verify(None)?;
+    while let Some(proof) = reader.next_record()? {
+        if (from..to).contains(&proof.leaf_index()) {
+            check_age(&proof, now)?;
+        }
+    }
     export.rewind()?;
     let mut reader = ExportReader::new(&mut export, key)?;
     let mut detached = from;
     while detached < to {
         let batch = next_batch(&mut reader, detached..to)?;
-        detached = store.detach(&batch).await?.size();
+        detached = store.detach(&batch, now).await?.size();
     }
     Ok(detached)
+}
+
+/// Checks that a record is old enough to be detached.
+pub(crate) fn check_age(proof: &InclusionProof, now: Timestamp) -> Result<(), ExportError> {
+    let (at, until) = (proof.record().at, time::sub(now, Detachment::MIN_AGE));
+    let leaf_index = proof.leaf_index();
+    if at <= until { Ok(()) } else { Err(ExportError::TooRecent { leaf_index, at, until }) }
 }
 
 /// Reads the next records of these leaves.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::ExportError;
 use super::line::{HeaderLine, parse_record_line};
-use crate::audit::{AuditVerifierKey, Checkpoint, InclusionProof};
+use crate::audit::{AuditVerifierKey, Checkpoint, InclusionProof, LogHash, SignedRoot};
 
 /// The maximum length of a line in octets. A record has bounded texts, and a proof 64 hashes at
 /// most.
@@ -24,6 +24,42 @@ pub struct ExportReader<R> {
     next: u64,
     /// The number of the line that was read last.
     line: u64,
+}
+
+/// Consecutive leaves of a log, all records of which are in exports that were
+/// [verified](ExportReader::verify).
+///
+/// The range of one export is not signed: with its last lines and its range, a writer to the file
+/// can remove records. So join all exports, and compare the end with what the log's key has signed.
+///
+/// ```
+/// # use kleidia_tower::audit::{AuditEvent, AuditStore, EventKind, Outcome};
+/// use kleidia_tower::audit::{AuditKey, ExportReader, export};
+/// use kleidia_tower::store::MemoryStore;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = AuditKey::generate("audit.example.com")?;
+/// let store = MemoryStore::with_audit_key(key.clone());
+/// # let event = AuditEvent { at: Default::default(), kind: EventKind::Logout, outcome: Outcome::Success,
+/// #     user: None, actor: None, session: None, client: Default::default(), request: None, reason: None };
+/// # store.append(vec![event; 5]).await?;
+/// let checkpoint = store.checkpoint().await?.ok_or("no records")?;
+/// let (mut first, mut second) = (Vec::new(), Vec::new());
+/// export(&store, None, Some(3), &mut first).await?;
+/// export(&store, Some(3), None, &mut second).await?;
+/// // Elsewhere, without the store:
+/// let read = |file| ExportReader::new(file, key.verifier_key());
+/// let (first, second) = (read(&first[..])?, read(&second[..])?);
+/// let all = first.verify(&[])?.join(&second.verify(&[checkpoint.signed_root()])?)?;
+/// assert_eq!(all.leaves(), 0..5);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct VerifiedExport {
+    leaves: Range<u64>,
+    /// The root of the log before the first leaf.
+    before: LogHash,
+    /// The root of the log that ends with the last leaf.
+    root: LogHash,
 }
 
 impl<R: BufRead> ExportReader<R> {
@@ -81,27 +117,58 @@ impl<R: BufRead> ExportReader<R> {
         Ok(Some(proof))
     }
 
-    /// Reads and verifies all of it; and that the log continues the one of a checkpoint that was
-    /// retained outside the database, the last record of which must be in the export.
+    /// Reads and verifies all of it; and that its log has these roots, such as those of checkpoints
+    /// that were retained outside the database. The last record of each must be in the export.
     ///
     /// # Errors
     /// [`ExportError`] of the first fault.
-    pub fn verify(mut self, since: Option<&Checkpoint>) -> Result<(), ExportError> {
-        if let Some(since) = since
-            && !(self.leaves.start < since.size() && since.size() <= self.leaves.end)
-        {
-            let (to, Range { start: first, end }) = (since.size(), self.leaves);
-            return Err(ExportError::OutOfRange { from: to.saturating_sub(1), to, first, end });
+    pub fn verify(mut self, since: &[SignedRoot]) -> Result<VerifiedExport, ExportError> {
+        let Range { start: first, end } = self.leaves;
+        let is_within = |to: u64| first < to && to <= end;
+        if let Some(to) = since.iter().map(SignedRoot::size).find(|to| !is_within(*to)) {
+            let from = to.saturating_sub(1);
+            return Err(ExportError::OutOfRange { from, to, first, end });
         }
+        let mut roots: Option<[LogHash; 2]> = None;
         while let Some(proof) = self.next_record()? {
-            if let Some(since) = since
-                && since.size() == self.next
-                && *since.root() != proof.root_at_leaf(&self.checkpoint)
-            {
-                return Err(ExportError::Inconsistent);
+            let (size, root) = (self.next, proof.root_at_leaf(&self.checkpoint));
+            if since.iter().any(|since| since.size() == size && *since.root() != root) {
+                return Err(ExportError::Inconsistent { size });
             }
+            let before = roots
+                .map_or_else(|| proof.root_before_leaf(&self.checkpoint), |[before, _]| before);
+            roots = Some([before, root]);
         }
-        Ok(())
+        let [before, root] = roots.ok_or(ExportError::Incomplete { next: first })?;
+        Ok(VerifiedExport { leaves: self.leaves, before, root })
+    }
+}
+
+impl VerifiedExport {
+    /// Returns the indexes of the leaves.
+    #[must_use]
+    pub fn leaves(&self) -> Range<u64> {
+        self.leaves.clone()
+    }
+
+    /// Appends the leaves of the next export, which must be of the same log and begin where this
+    /// one ends.
+    ///
+    /// # Errors
+    /// [`ExportError::Gap`], or [`ExportError::OtherLog`].
+    pub fn join(self, next: &Self) -> Result<Self, ExportError> {
+        let (expected, found) = (self.leaves.end, next.leaves.start);
+        if expected != found {
+            return Err(ExportError::Gap { expected, found });
+        }
+        if self.root != next.before {
+            return Err(ExportError::OtherLog { leaf_index: found });
+        }
+        Ok(Self {
+            leaves: self.leaves.start..next.leaves.end,
+            before: self.before,
+            root: next.root,
+        })
     }
 }
 

@@ -43,7 +43,8 @@ async fn exported(store: &MemoryStore, from: u64, to: u64) -> Vec<u8> {
 }
 
 fn verify(export: &[u8], key: &AuditKey, since: Option<&Checkpoint>) -> Result<(), ExportError> {
-    ExportReader::new(export, key.verifier_key())?.verify(since)
+    let since: Vec<_> = since.into_iter().map(Checkpoint::signed_root).collect();
+    ExportReader::new(export, key.verifier_key())?.verify(&since).map(drop)
 }
 
 #[tokio::test]
@@ -108,7 +109,8 @@ async fn export_continues_the_checkpoints_of_its_records() {
                 [checkpoint, &forged(size)].map(|since| verify(&export, &key, Some(since)).err());
             if from < size && size <= to {
                 assert!(verified.is_none(), "{size} in {from}..{to}: {verified:?}");
-                assert!(matches!(rejected, Some(ExportError::Inconsistent)), "{rejected:?}");
+                let is_rejected = matches!(rejected, Some(ExportError::Inconsistent { .. }));
+                assert!(is_rejected, "{rejected:?}");
             } else {
                 assert!(matches!(verified, Some(ExportError::OutOfRange { .. })), "{verified:?}");
             }
@@ -123,9 +125,52 @@ async fn root_at_a_leaf_is_that_of_the_log_which_ends_there() {
     let checkpoint = checkpoints.last().unwrap();
     let mut tree = LogTree::default();
     for proof in store.prove_leaves(checkpoint, 0, 70).await.unwrap() {
+        assert_eq!(proof.root_before_leaf(checkpoint), tree.root(), "{}", tree.size());
         tree.push(leaf_hash(&proof.record().leaf()));
         assert_eq!(proof.root_at_leaf(checkpoint), tree.root(), "{}", tree.size());
     }
+}
+
+fn verified(export: &[u8], key: &AuditKey) -> VerifiedExport {
+    ExportReader::new(export, key.verifier_key()).unwrap().verify(&[]).unwrap()
+}
+
+/// Exports of different sizes of the log, whose checkpoints differ.
+#[tokio::test]
+async fn exports_are_joined_without_gaps() {
+    let key = AuditKey::generate("log").unwrap();
+    let (store, _) = log(&key, 13).await;
+    let early = exported(&store, 0, 5).await;
+    for number in 13..21 {
+        store.append(vec![event(number)]).await.unwrap();
+    }
+    let (middle, late) = (exported(&store, 5, 6).await, exported(&store, 6, 21).await);
+    let [early, middle, late] = [&early, &middle, &late].map(|export| verified(export, &key));
+    let joined = early.clone().join(&middle).unwrap().join(&late).unwrap();
+    assert_eq!(joined.leaves(), 0..21);
+    let gap = early.clone().join(&late).unwrap_err();
+    assert!(matches!(gap, ExportError::Gap { expected: 5, found: 6 }), "{gap:?}");
+    let overlap = early.clone().join(&early).unwrap_err();
+    assert!(matches!(overlap, ExportError::Gap { expected: 5, found: 0 }), "{overlap:?}");
+    // Another log of the same key, as after the restoration of a backup.
+    let other = MemoryStore::with_audit_key(key.clone());
+    for number in [0, 1, 2, 3, 7, 5, 6] {
+        other.append(vec![event(number)]).await.unwrap();
+    }
+    let other = verified(&exported(&other, 5, 7).await, &key);
+    let rejected = early.join(&other).unwrap_err();
+    assert!(matches!(rejected, ExportError::OtherLog { leaf_index: 5 }), "{rejected:?}");
+}
+
+#[tokio::test]
+async fn recent_records_are_not_detached() {
+    let key = AuditKey::generate("log").unwrap();
+    let (store, _) = log(&key, 3).await;
+    let export = exported(&store, 0, 3).await;
+    let now = event(0).at + Detachment::MIN_AGE - std::time::Duration::from_secs(1);
+    let export = std::io::Cursor::new(export);
+    let error = detach(&store, export, key.verifier_key(), None, now).await.unwrap_err();
+    assert!(matches!(error, ExportError::TooRecent { leaf_index: 0, .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -147,7 +192,8 @@ async fn memory_store_keeps_its_records() {
     let key = AuditKey::generate("log").unwrap();
     let (store, _) = log(&key, 3).await;
     let export = std::io::Cursor::new(exported(&store, 0, 2).await);
-    let error = detach(&store, export, key.verifier_key(), None).await.unwrap_err();
+    let now = event(0).at + Detachment::MIN_AGE;
+    let error = detach(&store, export, key.verifier_key(), None, now).await.unwrap_err();
     assert!(matches!(error, ExportError::Store(StoreError::Unavailable(_))), "{error:?}");
     assert!(store.verify(None).await.unwrap().is_intact());
 }

@@ -120,6 +120,9 @@ impl LogReads for MemoryStore {
         let log = &self.read()?.log;
         Ok(LogState {
             checkpoint: log.note(),
+            checkpoint_size: log.checkpoint.as_ref().map(Checkpoint::size),
+            first_leaf: (log.sealed > 0).then_some(0),
+            last_position: log.hashes.len().checked_sub(1).map(number),
             key: log.registered_key.clone(),
             leaves: number(log.sealed),
             detached: 0,

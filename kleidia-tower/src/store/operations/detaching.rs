@@ -1,8 +1,8 @@
 //! Detaches exported records: deletes the first leaves of the Merkle log with their records.
 
-use super::sealing::verify_checkpoint;
+use super::sealing::{BATCH, authentic_record, last_detached, verify_checkpoint};
 use crate::audit::tree::LogTree;
-use crate::audit::{Checkpoint, Detachment, LogHash};
+use crate::audit::{AuditKey, Checkpoint, Detachment, LogHash};
 use crate::store::StoreError;
 use crate::store::log_continuity::ContinuityCheck;
 use crate::store::rows::{DetachedBatch, Rows};
@@ -33,13 +33,16 @@ pub(crate) async fn detach(
     let stored = verify_checkpoint(note.as_deref(), key.verifier_key())?;
     let stored = stored.ok_or(StoreError::Corrupt("audit log: its checkpoint is missing"))?;
     check_continued(rows, detaching.exported, &stored).await?;
+    let earlier = last_detached(rows, Some(&stored), key.verifier_key()).await?;
     let Detaching { first_leaf, records, root, .. } = *detaching;
     let size = (first_leaf..).zip(records).last().map_or(first_leaf, |(leaf, _)| leaf + 1);
     let kept = LogTree::positions(size);
     let tree = LogTree::from_hashes(size, &rows.log_hashes(&kept).await?);
     tree.filter(|tree| tree.root() == root)
         .ok_or(StoreError::Corrupt("audit log: its hashes are not those of the export"))?;
-    let detachment = Detachment::sign(size, root, &key);
+    let last_record = records.iter().copied().fold(earlier, u64::max);
+    check_sealed(rows, earlier, last_record, &key).await?;
+    let detachment = Detachment::sign(size, root, last_record, &key);
     let detachment = detachment.ok_or(StoreError::Corrupt("name of the audit log"))?;
     let next_position = LogTree::position(size);
     let deleted = LogTree::position(first_leaf)..next_position;
@@ -48,10 +51,37 @@ pub(crate) async fn detach(
     positions.retain(|position| !kept.contains(position));
     let records = records.to_vec();
     let batch = DetachedBatch { first_leaf, records, positions, next_position, detachment };
-    let is_next = rows.detach(&batch).await?;
-    is_next.then_some(batch.detachment).ok_or_else(|| StoreError::unavailable(CONCURRENT))
+    if !rows.detach(&batch).await? {
+        return Err(StoreError::unavailable(CONCURRENT));
+    }
+    // Without it, detached records could be sealed again.
+    let is_kept = rows.detachment().await?.as_deref() == Some(batch.detachment.note());
+    let lost = StoreError::Corrupt("audit log: its detachment is not the stored one");
+    if is_kept { Ok(batch.detachment) } else { Err(lost) }
 }
 
+/// Checks that no record waits to be sealed up to a number: it never could be later.
+async fn check_sealed(
+    rows: &mut dyn Rows,
+    mut after: u64,
+    last_record: u64,
+    key: &AuditKey,
+) -> Result<(), StoreError> {
+    let earlier = after;
+    while after < last_record {
+        let unsealed = rows.unsealed_records(after, BATCH).await?;
+        let Some(last) = unsealed.last() else { break };
+        after = last.sequence;
+        let mut authentic =
+            unsealed.into_iter().filter_map(|entry| authentic_record(entry, key, earlier));
+        if authentic.any(|record| record.sequence <= last_record) {
+            return Err(StoreError::unavailable(NOT_SEALED));
+        }
+    }
+    Ok(())
+}
+
+const NOT_SEALED: &str = "an audit record with a smaller number is not sealed yet";
 const CONCURRENT: &str = "another process detaches audit records";
 
 /// Checks that the log of a checkpoint continues that of an earlier one (RFC 6962, 2.1.2).

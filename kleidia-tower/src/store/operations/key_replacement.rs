@@ -1,7 +1,8 @@
 //! Replaces the key of the audit log.
 
 use super::sealing::{
-    BATCH, append, authentic_record, check_registered, continued_checkpoint, verify_checkpoint,
+    BATCH, append, authentic_record, check_registered, continued_checkpoint, last_detached,
+    verify_checkpoint,
 };
 use crate::audit::tree::LogTree;
 use crate::audit::{
@@ -48,16 +49,18 @@ pub(crate) async fn replace_key(
     let registered = registered.ok_or(StoreError::Log(LogConflict::MissingKey))?;
     check_registered(&registered, old.verifier_key())?;
     let mut stored = continued_checkpoint(rows, known.as_ref(), old.verifier_key()).await?;
+    let last_detached = last_detached(rows, stored.as_ref(), old.verifier_key()).await?;
     let keys: Vec<&AuditKey> = old.secret_key().into_iter().chain([*new]).collect();
     let mut after = 0;
     loop {
         let unsealed = rows.unsealed_records(after, BATCH).await?;
         let Some(last) = unsealed.last() else { break };
         after = last.sequence;
-        let records = unsealed.into_iter().filter_map(|entry| sealable_record(entry, old));
+        let records =
+            unsealed.into_iter().filter_map(|entry| sealable_record(entry, old, last_detached));
         let records: Vec<_> = records.collect();
         if !records.is_empty() {
-            stored = Some(append(rows, stored.as_ref(), &records, &keys).await?);
+            stored = Some(append(rows, stored.as_ref(), &records, last_detached, &keys).await?);
         }
     }
     let sequence = rows.next_sequences(1).await?.pop();
@@ -65,7 +68,7 @@ pub(crate) async fn replace_key(
     let event = change.event(EventKind::KeyReplaced, Outcome::Success, None);
     let record = [AuditRecord::new(sequence, event, new)];
     rows.append_records(&record).await?;
-    let checkpoint = append(rows, stored.as_ref(), &record, &keys).await?;
+    let checkpoint = append(rows, stored.as_ref(), &record, last_detached, &keys).await?;
     let first_leaf = checkpoint.size().saturating_sub(1);
     let verifier_key = new.verifier_key().to_string();
     let note = Some(checkpoint.note().to_owned());
@@ -78,10 +81,10 @@ pub(crate) async fn replace_key(
 
 /// Returns a record that may be sealed. Without the secret key it cannot be authenticated, and
 /// never will be.
-fn sealable_record(entry: UnsealedRecord, key: &LogKey) -> Option<AuditRecord> {
+fn sealable_record(entry: UnsealedRecord, key: &LogKey, last_detached: u64) -> Option<AuditRecord> {
     match key.secret_key() {
-        Some(key) => authentic_record(entry, key),
-        None if entry.is_sealed => None,
+        Some(key) => authentic_record(entry, key, last_detached),
+        None if entry.is_sealed || entry.sequence <= last_detached => None,
         None => entry.record?.ok(),
     }
 }
@@ -93,7 +96,7 @@ async fn sign_again(
     key: &AuditKey,
 ) -> Result<(), StoreError> {
     let size = detached.size();
-    let detachment = Detachment::sign(size, *detached.root(), key);
+    let detachment = Detachment::sign(size, *detached.root(), detached.last_record(), key);
     let detachment = detachment.ok_or(StoreError::Corrupt("name of the audit log"))?;
     let (records, positions, next_position) = (Vec::new(), Vec::new(), LogTree::position(size));
     let batch = DetachedBatch { first_leaf: size, records, positions, next_position, detachment };

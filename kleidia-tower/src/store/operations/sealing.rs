@@ -1,7 +1,7 @@
 //! Seals audit records: appends them to the Merkle log, and signs a checkpoint.
 
 use crate::audit::tree::{LogTree, leaf_hash};
-use crate::audit::{AuditKey, AuditRecord, AuditVerifierKey, Checkpoint, LogConflict};
+use crate::audit::{AuditKey, AuditRecord, AuditVerifierKey, Checkpoint, Detachment, LogConflict};
 use crate::store::StoreError;
 use crate::store::log_continuity::ContinuityCheck;
 use crate::store::rows::{RegisteredKey, Rows, SealedBatch, UnsealedRecord};
@@ -38,16 +38,18 @@ pub(crate) async fn seal(
     register_or_check_key(rows, &key).await?;
     let stored = continued_checkpoint(rows, known, key.verifier_key()).await?;
     check_first_use(&key, known, stored.as_ref())?;
+    let last_detached = last_detached(rows, stored.as_ref(), key.verifier_key()).await?;
     let unsealed = rows.unsealed_records(after, BATCH).await?;
     let more_after = unsealed.last().filter(|_| unsealed.len() == BATCH).map(|last| last.sequence);
     let count = unsealed.len();
-    let authentic = unsealed.into_iter().filter_map(|entry| authentic_record(entry, &key));
+    let authentic =
+        unsealed.into_iter().filter_map(|entry| authentic_record(entry, &key, last_detached));
     let authentic: Vec<_> = authentic.collect();
     let rejects = authentic.len() < count;
     let checkpoint = if authentic.is_empty() {
         stored
     } else {
-        Some(append(rows, stored.as_ref(), &authentic, &[&key]).await?)
+        Some(append(rows, stored.as_ref(), &authentic, last_detached, &[&key]).await?)
     };
     Ok(Some(Sealed { checkpoint, rejects, more_after }))
 }
@@ -122,10 +124,35 @@ pub(crate) fn check_first_use(
     if may_be_used { Err(StoreError::Log(LogConflict::KeyMayBeUsed)) } else { Ok(()) }
 }
 
-/// Returns a record that may be sealed.
-pub(super) fn authentic_record(entry: UnsealedRecord, key: &AuditKey) -> Option<AuditRecord> {
+/// Returns the largest number of a detached record, as the log's key has signed it; 0 if there is
+/// none.
+///
+/// The checkpoint has it, too. So a detachment cannot be replaced by an earlier one, which the key
+/// has also signed, once a checkpoint was signed after it.
+pub(super) async fn last_detached(
+    rows: &mut dyn Rows,
+    stored: Option<&Checkpoint>,
+    key: &AuditVerifierKey,
+) -> Result<u64, StoreError> {
+    let note = rows.detachment().await?;
+    let detachment = note.map(|note| Detachment::verify(&note, key)).transpose();
+    let detachment =
+        detachment.map_err(|_| StoreError::Corrupt("audit log: its detachment is not signed"))?;
+    let last = detachment.as_ref().map_or(0, Detachment::last_record);
+    let is_earlier = last < stored.map_or(0, Checkpoint::last_detached);
+    let earlier = StoreError::Corrupt("audit log: its detachment is earlier than its checkpoint");
+    if is_earlier { Err(earlier) } else { Ok(last) }
+}
+
+/// Returns a record that may be sealed. Those up to the last detached one were.
+pub(super) fn authentic_record(
+    entry: UnsealedRecord,
+    key: &AuditKey,
+    last_detached: u64,
+) -> Option<AuditRecord> {
     let record = entry.record?.ok()?;
-    (!entry.is_sealed && record.is_authentic(key)).then_some(record)
+    let is_sealed = entry.is_sealed || record.sequence <= last_detached;
+    (!is_sealed && record.is_authentic(key)).then_some(record)
 }
 
 /// Appends leaves, and a checkpoint that these keys sign.
@@ -133,6 +160,7 @@ pub(super) async fn append(
     rows: &mut dyn Rows,
     stored: Option<&Checkpoint>,
     records: &[AuditRecord],
+    last_detached: u64,
     keys: &[&AuditKey],
 ) -> Result<Checkpoint, StoreError> {
     let mut tree = stored_tree(rows, stored).await?;
@@ -141,7 +169,8 @@ pub(super) async fn append(
     for record in records {
         hashes.extend(tree.push(leaf_hash(&record.leaf())));
     }
-    let checkpoint = Checkpoint::sign(tree.size(), tree.root(), keys);
+    let checkpoint =
+        Checkpoint::sign_with_last_detached(tree.size(), tree.root(), last_detached, keys);
     let checkpoint = checkpoint.ok_or(StoreError::Corrupt("name of the audit log"))?;
     let records = records.iter().map(|record| record.sequence).collect();
     let batch = SealedBatch { first_leaf, records, first_position, hashes, checkpoint };

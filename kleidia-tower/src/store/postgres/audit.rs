@@ -105,14 +105,15 @@ impl AuditRows for PostgresRows<'_> {
         self.execute(delete, &[&records]).await.map(drop)
     }
 
+    async fn detachment(&mut self) -> Result<Option<String>, StoreError> {
+        let note = self.fetch_optional("SELECT note FROM audit_detached", &[]).await?;
+        note.map_or(Ok(None), |row| Columns(&row).optional_text("note"))
+    }
+
     async fn detach(&mut self, batch: &DetachedBatch) -> Result<bool, StoreError> {
         let [first, size, next] =
             [batch.first_leaf, batch.detachment.size(), batch.next_position].map(sql_number);
-        let update = "UPDATE audit_detached SET size = $2, next_position = $3, note = $4, \
-            (last_record, last_at) = \
-                (SELECT greatest(last_record, max(sequence)), greatest(last_at, max(at)) \
-                 FROM audit_leaves JOIN audit ON sequence = record \
-                 WHERE leaf >= $1 AND leaf < $2) \
+        let update = "UPDATE audit_detached SET size = $2, next_position = $3, note = $4 \
             WHERE size = $1";
         if !self.changes(update, &[&first, &size, &next, &batch.detachment.note()]).await? {
             return Ok(false);

@@ -19,14 +19,11 @@ pub(super) const LAST_CHECKPOINT: &str =
 pub(super) const REGISTERED_KEY: &str =
     "SELECT first_leaf, verifier_key, checkpoint FROM audit_keys ORDER BY first_leaf DESC LIMIT 1";
 
-/// The unsealed records after a number, at most so many. Those that were detached have a leaf, too:
-/// their numbers are not larger, and their times more than an hour before the latest one. A
-/// transaction that commits late is shorter.
+/// The unsealed records after a number, at most so many.
 ///
 /// `OFFSET 0` keeps the server from joins that read the tables from their beginning on.
 pub(super) const UNSEALED: &str = concat!(
-    "SELECT record, coalesce(leaf, (SELECT -1 FROM audit_detached \
-     WHERE last_record >= record AND last_at - 3600 > at)) AS leaf, ",
+    "SELECT record, leaf, ",
     record_columns!(),
     " FROM (SELECT record FROM audit_unsealed WHERE record > $1 ORDER BY record LIMIT $2) \
      AS unsealed \
@@ -77,14 +74,17 @@ pub(super) fn in_order(positions: &[u64], found: &[Row]) -> Result<Vec<LogHash>,
 #[async_trait]
 impl LogReads for PostgresStore {
     async fn read_log_state(&self) -> Result<LogState, StoreError> {
-        let state = "SELECT \
-             (SELECT note FROM audit_checkpoints ORDER BY hour DESC LIMIT 1) AS note, \
+        let state = "SELECT last.note, last.size AS checkpoint_size, \
              (SELECT max(leaf) FROM audit_leaves) AS last_leaf, \
+             (SELECT min(leaf) FROM audit_leaves) AS smallest_leaf, \
+             (SELECT max(position) FROM audit_hashes) AS last_position, \
              (SELECT size FROM audit_detached) AS detached, \
              (SELECT note FROM audit_detached) AS detachment, \
              EXISTS (SELECT FROM audit_unsealed) AS has_unsealed, first_leaf, verifier_key, \
              checkpoint FROM (VALUES (1)) AS state LEFT JOIN (SELECT first_leaf, verifier_key, \
-             checkpoint FROM audit_keys ORDER BY first_leaf DESC LIMIT 1) AS key ON TRUE";
+             checkpoint FROM audit_keys ORDER BY first_leaf DESC LIMIT 1) AS key ON TRUE \
+             LEFT JOIN (SELECT note, size FROM audit_checkpoints \
+             ORDER BY hour DESC LIMIT 1) AS last ON TRUE";
         let state = self.read_optional(state, &[]).await?;
         Columns(&state.ok_or(StoreError::Corrupt("audit log"))?).log_state()
     }

@@ -54,9 +54,14 @@ pub trait AuditRows: Send {
     /// one of these positions.
     async fn append_sealed(&mut self, batch: &SealedBatch) -> Result<(), StoreError>;
 
+    /// Returns the note of the [detachment](DetachedBatch::detachment); `None` if there is none, as
+    /// by default.
+    async fn detachment(&mut self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
     /// Deletes the first leaves of the Merkle log, their records, and hashes, and stores the
-    /// detachment instead of the previous one. After that, [`Self::unsealed_records`] must say of a
-    /// detached record that it is sealed. Returns `false` without changes if the log does not
+    /// detachment instead of the previous one. Returns `false` without changes if the log does not
     /// begin with the first leaf of the batch. Nothing else may delete them.
     ///
     /// By default it fails: then the log grows for ever.

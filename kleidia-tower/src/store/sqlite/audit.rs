@@ -97,16 +97,15 @@ impl AuditRows for SqliteRows<'_> {
         self.put_checkpoint(batch).await
     }
 
+    async fn detachment(&mut self) -> Result<Option<String>, StoreError> {
+        let note = self.fetch_optional(query("SELECT note FROM audit_detached")).await?;
+        note.map_or(Ok(None), |row| Columns(&row).optional_text("note"))
+    }
+
     async fn detach(&mut self, batch: &DetachedBatch) -> Result<bool, StoreError> {
         let (size, first) = (batch.detachment.size(), batch.first_leaf);
         let update = query(
-            "UPDATE audit_detached SET size = ?2, next_position = ?3, note = ?4, \
-             (last_record, last_at) = \
-                 (SELECT max(last_record, coalesce(max(sequence), 0)), \
-                     max(last_at, coalesce(max(at), 0)) \
-                  FROM audit_leaves JOIN audit ON sequence = record \
-                  WHERE leaf >= ?1 AND leaf < ?2) \
-             WHERE size = ?1",
+            "UPDATE audit_detached SET size = ?2, next_position = ?3, note = ?4 WHERE size = ?1",
         );
         let update = update.bind(sql_number(first)).bind(sql_number(size));
         let update = update.bind(sql_number(batch.next_position)).bind(batch.detachment.note());

@@ -21,13 +21,8 @@ pub(super) const LAST_CHECKPOINT: &str =
 
 pub(super) const REGISTERED_KEY: &str = "SELECT * FROM audit_keys ORDER BY first_leaf DESC LIMIT 1";
 
-/// The unsealed records after a number, at most so many. Those that were detached have a leaf, too:
-/// their numbers are not larger, and their times more than an hour before the latest one. A
-/// transaction that commits late is shorter.
-pub(super) const UNSEALED: &str = "SELECT audit_unsealed.record, \
-    coalesce(leaf, (SELECT -1 FROM audit_detached \
-        WHERE last_record >= audit_unsealed.record AND last_at - 3600 > at)) AS leaf, \
-    audit.* FROM audit_unsealed \
+/// The unsealed records after a number, at most so many.
+pub(super) const UNSEALED: &str = "SELECT audit_unsealed.record, leaf, audit.* FROM audit_unsealed \
     LEFT JOIN audit ON sequence = audit_unsealed.record \
     LEFT JOIN audit_leaves ON audit_leaves.record = audit_unsealed.record \
     WHERE audit_unsealed.record > ? ORDER BY audit_unsealed.record LIMIT ?";
@@ -57,13 +52,16 @@ pub(super) fn in_order(positions: &[u64], found: &[SqliteRow]) -> Result<Vec<Log
 impl LogReads for SqliteStore {
     async fn read_log_state(&self) -> Result<LogState, StoreError> {
         let state = query(
-            "SELECT (SELECT note FROM audit_checkpoints ORDER BY hour DESC LIMIT 1) AS note, \
+            "SELECT last.note, last.size AS checkpoint_size, \
              (SELECT max(leaf) FROM audit_leaves) AS last_leaf, \
+             (SELECT min(leaf) FROM audit_leaves) AS smallest_leaf, \
+             (SELECT max(position) FROM audit_hashes) AS last_position, \
              (SELECT size FROM audit_detached) AS detached, \
              (SELECT note FROM audit_detached) AS detachment, \
              EXISTS (SELECT 1 FROM audit_unsealed) AS has_unsealed, first_leaf, verifier_key, \
              checkpoint FROM (SELECT 1) LEFT JOIN \
-             (SELECT * FROM audit_keys ORDER BY first_leaf DESC LIMIT 1)",
+             (SELECT * FROM audit_keys ORDER BY first_leaf DESC LIMIT 1) LEFT JOIN \
+             (SELECT note, size FROM audit_checkpoints ORDER BY hour DESC LIMIT 1) AS last",
         );
         let state = self.read_rows(state).await?;
         let state = state.first().ok_or(StoreError::Corrupt("audit log"))?;

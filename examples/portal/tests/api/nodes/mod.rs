@@ -23,6 +23,13 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Creates a database with the admin.
     pub(crate) fn new(server: &PostgresServer) -> Self {
+        let cluster = Self::empty(server);
+        cluster.create_admin();
+        cluster
+    }
+
+    /// Creates an empty database, and the keys.
+    pub(crate) fn empty(server: &PostgresServer) -> Self {
         let cluster =
             Self { url: server.create_database(), directory: tempfile::tempdir().unwrap() };
         let keys = cluster.file("portal.keys");
@@ -32,10 +39,15 @@ impl Cluster {
         let create = ["--audit-key", &audit_key, "audit", "create-key"];
         let created = command(cluster.url.as_ref(), &create).output().unwrap();
         assert!(created.status.success(), "{created:?}");
-        let create = ["--audit-key", &audit_key, "create-admin", ADMIN, "--password-stdin"];
-        let created = output_with_input(command(cluster.url.as_ref(), &create), PASSWORD);
-        assert!(created.status.success(), "{created:?}");
         cluster
+    }
+
+    /// Creates the admin.
+    pub(crate) fn create_admin(&self) {
+        let audit_key = self.file("portal.audit-key");
+        let create = ["--audit-key", &audit_key, "create-admin", ADMIN, "--password-stdin"];
+        let created = output_with_input(command(self.url.as_ref(), &create), PASSWORD);
+        assert!(created.status.success(), "{created:?}");
     }
 
     /// Returns the path of a file that the portals share.

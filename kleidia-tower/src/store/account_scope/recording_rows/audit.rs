@@ -56,4 +56,8 @@ impl AuditRows for RecordingRows<'_> {
     async fn append_sealed(&mut self, batch: &SealedBatch) -> Result<(), StoreError> {
         self.rows.append_sealed(batch).await
     }
+
+    async fn detachment(&mut self) -> Result<Option<String>, StoreError> {
+        self.rows.detachment().await
+    }
 }
