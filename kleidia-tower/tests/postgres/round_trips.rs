@@ -10,8 +10,9 @@ use crate::numbered::{at, audit_key, create, log_in, rotation};
 use crate::proxy::Proxy;
 
 /// The start of the transaction, the owner of the token, the account, the token with its family, and
-/// the session; the session, the token, its successor and the record are written; the commit.
-const REFRESH: u64 = 10;
+/// the session; the session and the token are written, and then the successor and the record
+/// together; the commit.
+const MAX_REFRESH: u64 = 9;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refresh_reads_the_token_and_its_family_at_once() {
@@ -30,5 +31,5 @@ async fn refresh_reads_the_token_and_its_family_at_once() {
         assert!(matches!(rotated.unwrap().value, RotationOutcome::Rotated { .. }));
         fewest = fewest.min(proxy.requests() - before);
     }
-    assert_eq!(fewest, REFRESH);
+    assert!(fewest <= MAX_REFRESH, "{fewest}");
 }

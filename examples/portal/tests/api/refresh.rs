@@ -83,7 +83,7 @@ async fn reuse_after_grace_period_revokes_family_and_session() {
 
 #[tokio::test]
 async fn concurrent_refreshes_get_one_successor() {
-    let portal = Portal::start(&["--refresh-grace", "1h"]);
+    let portal = Portal::start(&["--refresh-grace", "1h", "--refresh-limit", "1000/1"]);
     let mut tokens = portal.log_in_admin().await;
     for _ in 0..3 {
         let requests = (0..100).map(|_| {
