@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::service::reject;
+use crate::stream::{StreamWatch, watch_response};
 use crate::telemetry::IsolatedSpan;
 use crate::{Allowed, Guard, LookupFuture, ResponseBody};
 
@@ -34,6 +35,7 @@ pin_project! {
             #[pin] future: F,
             span: IsolatedSpan,
             response_headers: Option<Box<HeaderMap>>,
+            watch: Option<StreamWatch>,
         },
         Rejected { response: Option<Box<Response<Bytes>>> },
     }
@@ -53,8 +55,9 @@ impl<S: Service<Request<B>>, B, G: Guard> ResponseFuture<S, B, G> {
         future: S::Future,
         span: IsolatedSpan,
         response_headers: Option<Box<HeaderMap>>,
+        watch: Option<StreamWatch>,
     ) -> Self {
-        Self { state: State::Calling { future, span, response_headers } }
+        Self { state: State::Calling { future, span, response_headers, watch } }
     }
 
     pub(crate) const fn rejected(response: Box<Response<Bytes>>) -> Self {
@@ -88,12 +91,12 @@ where
                     let Some(request) = request.take() else { return Poll::Pending };
                     state.set(request.resume(lookup));
                 }
-                StateProjection::Calling { future, span, response_headers } => {
+                StateProjection::Calling { future, span, response_headers, watch } => {
                     let mut response = ready!(span.in_scope(|| future.poll(context)))?;
                     if let Some(headers) = response_headers {
                         append(response.headers_mut(), headers);
                     }
-                    return Poll::Ready(Ok(response.map(Either::Left)));
+                    return Poll::Ready(Ok(watch_response(response, watch.as_ref())));
                 }
                 StateProjection::Rejected { response } => {
                     let Some(response) = response.take() else { return Poll::Pending };
@@ -107,10 +110,10 @@ where
 impl<S: Service<Request<B>>, B, G: Guard> PendingRequest<S, B, G> {
     fn resume(mut self, lookup: G::Lookup) -> State<S, S::Future, B, G> {
         match self.guard.finish(&mut self.request, lookup) {
-            Ok(Allowed { span, response_headers }) => {
+            Ok(Allowed { span, response_headers, watch }) => {
                 let span = IsolatedSpan::from(span);
                 let future = span.in_scope(|| self.service.call(self.request));
-                State::Calling { future, span, response_headers }
+                State::Calling { future, span, response_headers, watch }
             }
             Err(rejection) => {
                 let response = reject(&*self.guard, self.request, rejection);

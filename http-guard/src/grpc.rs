@@ -3,13 +3,24 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::Problem;
 
 /// The characters that `grpc-message` has to encode (gRPC over HTTP/2, "Responses").
 const MESSAGE_ENCODED: &AsciiSet = &CONTROLS.add(b'%');
+
+/// A format of gRPC messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// gRPC over HTTP/2 or HTTP/3, with trailers.
+    Grpc,
+    /// gRPC-Web, with trailers in the body.
+    Web,
+    /// gRPC-Web in Base64.
+    WebText,
+}
 
 /// Returns the content type of a gRPC call: a `POST` over HTTP/2 or HTTP/3, or over any version if
 /// it is gRPC-Web. No other request may get a status of 200 for a rejection.
@@ -18,14 +29,26 @@ pub(crate) fn content_type(request: &Parts) -> Option<&HeaderValue> {
         return None;
     }
     let value = request.headers.get(CONTENT_TYPE)?;
-    let rest = value.as_bytes().strip_prefix(b"application/grpc")?;
-    let is_call = if let Some(rest) = rest.strip_prefix(b"-web") {
-        ends_media_type(rest.strip_prefix(b"-text").unwrap_or(rest))
-    } else {
-        let has_trailers = matches!(request.version, Version::HTTP_2 | Version::HTTP_3);
-        has_trailers && ends_media_type(rest)
+    let is_call = match Format::from_content_type(value.as_bytes())? {
+        Format::Grpc => matches!(request.version, Version::HTTP_2 | Version::HTTP_3),
+        Format::Web | Format::WebText => true,
     };
     is_call.then_some(value)
+}
+
+impl Format {
+    /// Returns the format of messages of this content type.
+    pub(crate) fn from_content_type(value: &[u8]) -> Option<Self> {
+        let rest = value.strip_prefix(b"application/grpc")?;
+        let (format, rest) = match rest.strip_prefix(b"-web") {
+            Some(rest) => match rest.strip_prefix(b"-text") {
+                Some(rest) => (Self::WebText, rest),
+                None => (Self::Web, rest),
+            },
+            None => (Self::Grpc, rest),
+        };
+        ends_media_type(rest).then_some(format)
+    }
 }
 
 /// Returns whether at most a message format or parameters follow.
@@ -37,22 +60,27 @@ fn ends_media_type(rest: &[u8]) -> bool {
 ///
 /// gRPC calls it `Trailers-Only`; gRPC-Web clients accept it as well.
 pub(crate) fn render(problem: &Problem, content_type: &HeaderValue) -> Response<Bytes> {
-    let message = format!("{} ({})", problem.detail(), problem.code());
-    let message = utf8_percent_encode(&message, MESSAGE_ENCODED).to_string();
     let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type.clone());
-    let status = HeaderValue::from_static(grpc_status(problem.status()));
-    headers.insert(HeaderName::from_static("grpc-status"), status);
+    insert_status(headers, problem);
     if let Some(wait) = problem.retry_after() {
         // When gRPC's own retries try again (gRPC proposal A6, "Pushback").
         let milliseconds = HeaderValue::from(wait.as_secs().saturating_mul(1000));
         headers.insert(HeaderName::from_static("grpc-retry-pushback-ms"), milliseconds);
     }
+    response
+}
+
+/// Inserts the status and the message of a problem into headers or trailers.
+pub(crate) fn insert_status(headers: &mut HeaderMap, problem: &Problem) {
+    let message = format!("{} ({})", problem.detail(), problem.code());
+    let message = utf8_percent_encode(&message, MESSAGE_ENCODED).to_string();
+    let status = HeaderValue::from_static(grpc_status(problem.status()));
+    headers.insert(HeaderName::from_static("grpc-status"), status);
     if let Ok(message) = HeaderValue::try_from(message) {
         headers.insert(HeaderName::from_static("grpc-message"), message);
     }
-    response
 }
 
 /// The gRPC status code for an HTTP status.

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use http::{HeaderMap, Request};
 use tracing::Span;
 
+use crate::stream::StreamWatch;
 use crate::{Rejection, RejectionRenderer};
 
 /// Decides about requests, in one step or in two: a lookup that has to be awaited comes between
@@ -97,11 +98,14 @@ pub struct Allowed {
     pub response_headers: Option<Box<HeaderMap>>,
     /// The span in which the inner service is called and polled; [`Span::none`] by default.
     pub span: Span,
+    /// Ends the response if it is a [stream](crate::stream) of a caller who would be rejected by
+    /// then; none by default.
+    pub watch: Option<StreamWatch>,
 }
 
 impl Default for Allowed {
     fn default() -> Self {
-        Self { response_headers: None, span: Span::none() }
+        Self { response_headers: None, span: Span::none(), watch: None }
     }
 }
 

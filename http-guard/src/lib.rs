@@ -4,7 +4,8 @@
 //! calls the inner service, or responds with the [`Rejection`] that the guard returns. A rejection
 //! becomes problem details (RFC 9457) with the right challenge (RFC 9110), or a gRPC status. The
 //! crate also has what most guards need: [`Credentials`] of the `Authorization` header, a
-//! [`Clock`], and the [`ClientAddress`] behind [`TrustedProxies`].
+//! [`Clock`], and the [`ClientAddress`] behind [`TrustedProxies`]. A [`stream`] ends with its
+//! caller.
 //!
 //! `kliento-tower` and `kleidia-tower` are built on it. Use it directly to write a layer of your
 //! own whose rejections look like theirs.
@@ -122,6 +123,7 @@ mod responder;
 pub mod serve;
 mod service;
 mod setting;
+pub mod stream;
 mod supervisor;
 pub mod telemetry;
 mod unauthenticated;

@@ -10,6 +10,7 @@ use http::{Request, Response};
 use http_body_util::{Either, Full};
 use tower_service::Service;
 
+use crate::stream::WatchedBody;
 use crate::telemetry::{IsolatedSpan, isolate};
 use crate::{Allowed, Check, Guard, ResponseFuture};
 
@@ -25,8 +26,9 @@ pub struct GuardedService<S, G> {
     guard: Arc<G>,
 }
 
-/// The body of a response: that of the inner service, or that of a rejection.
-pub type ResponseBody<B> = Either<B, Full<Bytes>>;
+/// The body of a response: that of the inner service, which a [watch](crate::stream) may end, or
+/// that of a rejection.
+pub type ResponseBody<B> = Either<WatchedBody<B>, Full<Bytes>>;
 
 impl<S, G> GuardedService<S, G> {
     /// Puts a guard in front of a service.
@@ -51,10 +53,10 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.guard.start(&mut request) {
             Check::Ready(Ok(allowed)) => {
-                let Allowed { span, response_headers } = allowed;
+                let Allowed { span, response_headers, watch } = allowed;
                 let span = IsolatedSpan::from(span);
                 let future = span.in_scope(|| self.inner.call(request));
-                ResponseFuture::calling(future, span, response_headers)
+                ResponseFuture::calling(future, span, response_headers, watch)
             }
             Check::Ready(Err(rejection)) => {
                 // A rejected request must not keep the ready inner service: others may wait for it.

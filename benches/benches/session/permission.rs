@@ -70,5 +70,6 @@ fn principal(people: &People) -> Principal {
     let mut service = JwtSessionLayer::new(people.accounts.authenticator()).layer(Echo);
     let response = call(&mut service, people.request());
     let http_body_util::Either::Left(request) = response.into_body() else { panic!("rejected") };
+    let request = request.into_inner().expect("a body");
     request.extensions().get::<Principal>().cloned().expect("a principal")
 }

@@ -35,8 +35,8 @@ pub(crate) fn service(
             match request.uri().path() {
                 "/whoami" => whoami.oneshot(request).await,
                 "/optional" => optional.oneshot(request).await,
-                "/public" => Ok(text("open to all\n").map(Either::Left)),
-                _ => Ok(empty(StatusCode::NOT_FOUND).map(Either::Left)),
+                "/public" => Ok(text("open to all\n").map(Either::Right)),
+                _ => Ok(empty(StatusCode::NOT_FOUND).map(Either::Right)),
             }
         }
     })

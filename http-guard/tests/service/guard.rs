@@ -69,7 +69,8 @@ impl Guard for TestGuard {
         request.extensions_mut().insert("authenticated");
         let headers =
             HeaderMap::from_iter([(http::header::VARY, HeaderValue::from_static("authorization"))]);
-        Ok(Allowed { response_headers: Some(Box::new(headers)), span: info_span!("guarded") })
+        let (response_headers, span) = (Some(Box::new(headers)), info_span!("guarded"));
+        Ok(Allowed { response_headers, span, ..Allowed::default() })
     }
 
     fn renderer(&self) -> &RejectionRenderer<TestRejection> {

@@ -1,0 +1,317 @@
+//! The open streams of a registry, by principal and by what is checked together.
+
+use std::array;
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::state::{Micros, StreamState, micros, now};
+use super::sweeper::Sweeper;
+use super::watch::PendingStream;
+use super::{StreamCheck, StreamEnd, StreamSettings};
+use crate::telemetry::isolate;
+
+/// The open streams of a registry.
+pub(super) struct Inner<C: StreamCheck> {
+    pub(super) check: C,
+    pub(super) settings: StreamSettings,
+    /// Wakes the sweeper.
+    pub(super) wake: Arc<Notify>,
+    /// By principal, so that the streams of one are counted under one lock.
+    shards: [Mutex<Shard<C>>; SHARDS],
+    /// The checks that do not wait for the next sweep.
+    requested: Mutex<Vec<(C::Principal, C::Key)>>,
+    is_sweep_requested: AtomicBool,
+    hasher: RandomState,
+    versions: AtomicU64,
+    shutdown: OnceLock<StreamEnd>,
+    pub(super) sweeper: Sweeper,
+}
+
+type Shard<C> = HashMap<<C as StreamCheck>::Principal, Group<C>>;
+
+/// The streams of a principal.
+struct Group<C: StreamCheck>(Vec<Entry<C>>);
+
+/// The streams with one key.
+struct Entry<C: StreamCheck> {
+    key: C::Key,
+    records: Vec<Record<C>>,
+    next_check: Micros,
+    is_checking: bool,
+    /// That of the last request for a check. A check that started before it does not count.
+    version: u64,
+}
+
+/// An open stream.
+pub(super) struct Record<C: StreamCheck> {
+    pub(super) stream: Arc<C::Stream>,
+    pub(super) state: Arc<StreamState>,
+}
+
+/// A check that has to be made.
+pub(super) struct Due<C: StreamCheck> {
+    pub(super) principal: C::Principal,
+    pub(super) key: C::Key,
+    pub(super) records: Vec<Record<C>>,
+    pub(super) version: u64,
+}
+
+/// So many that opening a stream waits for the sweep of a few only.
+const SHARDS: usize = 64;
+
+impl<C: StreamCheck> Inner<C> {
+    pub(super) fn new(check: C, settings: StreamSettings) -> Self {
+        Self {
+            check,
+            settings,
+            wake: Arc::new(Notify::new()),
+            shards: array::from_fn(|_| Mutex::default()),
+            requested: Mutex::default(),
+            is_sweep_requested: AtomicBool::new(false),
+            hasher: RandomState::new(),
+            versions: AtomicU64::new(0),
+            shutdown: OnceLock::new(),
+            sweeper: Sweeper::default(),
+        }
+    }
+
+    /// Registers a stream, and has it checked: that check sees what has changed since its request
+    /// was allowed, and what changes from now on finds the stream.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        pending: &PendingStream<C>,
+    ) -> Result<Arc<StreamState>, StreamEnd> {
+        if !self.sweeper.ensure_running(self) {
+            return Err(StreamEnd::UNAVAILABLE);
+        }
+        let now = now();
+        let valid_for = self.check.valid_for(&pending.stream).map_or(u64::MAX, micros);
+        // If the request was allowed long ago, the stream is suspended until its check.
+        let valid_until = pending.lease_until.min(now.saturating_add(valid_for));
+        let lease_until = now.saturating_add(micros(self.settings.lease));
+        let state = Arc::new(StreamState::new(valid_until, lease_until));
+        let record = Record { stream: Arc::clone(&pending.stream), state: Arc::clone(&state) };
+        let mut shard = self.shard(&pending.principal);
+        // Looked up under the lock, so that a shutdown misses no stream.
+        if let Some(end) = self.shutdown.get() {
+            return Err(*end);
+        }
+        let streams = shard.get(&pending.principal).map_or(0, Group::len);
+        if streams >= self.settings.max_per_principal {
+            return Err(StreamEnd::TOO_MANY_STREAMS);
+        }
+        let version = self.next_version();
+        let group = shard.entry(pending.principal.clone()).or_insert_with(|| Group(Vec::new()));
+        group.insert(&pending.key, record, version);
+        drop(shard);
+        self.request([(pending.principal.clone(), pending.key.clone())]);
+        Ok(state)
+    }
+
+    /// Removes a stream that its response and its handler have dropped.
+    pub(super) fn close(&self, pending: &PendingStream<C>, state: &Arc<StreamState>) {
+        let mut shard = self.shard(&pending.principal);
+        let Some(Group(entries)) = shard.get_mut(&pending.principal) else { return };
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.key == pending.key) {
+            entry.records.retain(|record| !Arc::ptr_eq(&record.state, state));
+        }
+        entries.retain(|entry| !entry.records.is_empty());
+        if entries.is_empty() {
+            shard.remove(&pending.principal);
+        }
+    }
+
+    /// Returns the checks that were requested.
+    pub(super) fn take_requested(&self, now: Micros) -> Vec<Due<C>> {
+        let requested = mem::take(&mut *lock(&self.requested));
+        let start = |(principal, key): (C::Principal, C::Key)| {
+            let mut shard = self.shard(&principal);
+            let entry = find(&mut shard, &principal, &key).filter(|entry| entry.is_due(now));
+            entry.and_then(|entry| entry.start_check(&principal))
+        };
+        requested.into_iter().filter_map(start).collect()
+    }
+
+    /// Returns whether a check of all streams was requested.
+    pub(super) fn needs_sweep(&self) -> bool {
+        self.is_sweep_requested.load(Ordering::Acquire)
+    }
+
+    /// Ends streams whose lease has expired, and returns the checks that are due.
+    pub(super) fn sweep(&self, now: Micros) -> Vec<Due<C>> {
+        self.is_sweep_requested.store(false, Ordering::Release);
+        let (mut due, mut expired) = (Vec::new(), Vec::new());
+        let is_expired =
+            |record: &&Record<C>| !record.state.is_ended() && now >= record.state.lease_until();
+        for shard in &self.shards {
+            for (principal, Group(entries)) in lock(shard).iter_mut() {
+                for entry in entries {
+                    if entry.records.iter().any(|record| is_expired(&record)) {
+                        let records: Vec<_> =
+                            entry.records.iter().filter(is_expired).cloned().collect();
+                        expired.push((principal.clone(), entry.key.clone(), records));
+                    } else if entry.is_due(now) {
+                        due.extend(entry.start_check(principal));
+                    }
+                }
+            }
+        }
+        for (principal, key, records) in expired {
+            self.end_records(&principal, &key, &records, StreamEnd::UNAVAILABLE);
+        }
+        due
+    }
+
+    /// Records that a check is over, and when the next one is due.
+    pub(super) fn finish_check(&self, due: &Due<C>, next_check: Micros) {
+        let mut shard = self.shard(&due.principal);
+        let Some(entry) = find(&mut shard, &due.principal, &due.key) else { return };
+        entry.is_checking = false;
+        if entry.version == due.version {
+            entry.next_check = next_check;
+        } else {
+            drop(shard);
+            self.request([(due.principal.clone(), due.key.clone())]);
+        }
+    }
+
+    /// Ends streams, and reports those that had not ended.
+    pub(super) fn end_records(
+        &self,
+        principal: &C::Principal,
+        key: &C::Key,
+        records: &[Record<C>],
+        end: StreamEnd,
+    ) -> usize {
+        let ended = records.iter().filter(|record| record.state.set_end(end));
+        let ended: Vec<_> = ended.map(|record| Arc::clone(&record.stream)).collect();
+        if !ended.is_empty() {
+            isolate(|| self.check.on_end(principal, key, &ended, end));
+        }
+        ended.len()
+    }
+
+    pub(super) fn end_entries(
+        &self,
+        principal: &C::Principal,
+        is_ended: impl Fn(&C::Key) -> bool,
+        end: StreamEnd,
+    ) -> usize {
+        let shard = self.shard(principal);
+        let entries = shard.get(principal).into_iter().flat_map(|group| &group.0);
+        let entries = entries.filter(|entry| is_ended(&entry.key));
+        let entries: Vec<_> =
+            entries.map(|entry| (entry.key.clone(), entry.records.clone())).collect();
+        drop(shard);
+        entries.iter().map(|(key, records)| self.end_records(principal, key, records, end)).sum()
+    }
+
+    pub(super) fn request_checks_of(&self, principal: &C::Principal) {
+        let mut shard = self.shard(principal);
+        let entries = shard.get_mut(principal).into_iter().flat_map(|group| &mut group.0);
+        let keys = entries.map(|entry| {
+            entry.request_check(self.next_version());
+            (principal.clone(), entry.key.clone())
+        });
+        let keys: Vec<_> = keys.collect();
+        drop(shard);
+        self.request(keys);
+    }
+
+    pub(super) fn request_checks(&self) {
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            let entries = shard.values_mut().flat_map(|group| &mut group.0);
+            entries.for_each(|entry| entry.request_check(self.next_version()));
+        }
+        self.is_sweep_requested.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// Ends all streams, and rejects further ones.
+    pub(super) fn shut_down(&self, end: StreamEnd) -> usize {
+        self.shutdown.get_or_init(|| end);
+        let principals = |shard: &Mutex<Shard<C>>| lock(shard).keys().cloned().collect::<Vec<_>>();
+        let principals: Vec<_> = self.shards.iter().flat_map(principals).collect();
+        principals.iter().map(|principal| self.end_entries(principal, |_| true, end)).sum()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).values().map(Group::len).sum::<usize>()).sum()
+    }
+
+    fn request(&self, checks: impl IntoIterator<Item = (C::Principal, C::Key)>) {
+        lock(&self.requested).extend(checks);
+        self.wake.notify_one();
+    }
+
+    fn next_version(&self) -> u64 {
+        self.versions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn shard(&self, principal: &C::Principal) -> MutexGuard<'_, Shard<C>> {
+        let hash = self.hasher.hash_one(principal) % SHARDS as u64;
+        let [first, ..] = &self.shards;
+        let index = usize::try_from(hash).unwrap_or_default();
+        lock(self.shards.get(index).unwrap_or(first))
+    }
+}
+
+impl<C: StreamCheck> Group<C> {
+    fn len(&self) -> usize {
+        self.0.iter().map(|entry| entry.records.len()).sum()
+    }
+
+    fn insert(&mut self, key: &C::Key, record: Record<C>, version: u64) {
+        if let Some(entry) = self.0.iter_mut().find(|entry| entry.key == *key) {
+            entry.records.push(record);
+            entry.request_check(version);
+        } else {
+            let (key, records) = (key.clone(), vec![record]);
+            self.0.push(Entry { key, records, next_check: 0, is_checking: false, version });
+        }
+    }
+}
+
+impl<C: StreamCheck> Entry<C> {
+    const fn is_due(&self, now: Micros) -> bool {
+        !self.is_checking && now >= self.next_check
+    }
+
+    fn request_check(&mut self, version: u64) {
+        self.next_check = 0;
+        self.version = version;
+    }
+
+    /// Returns the check of the streams that have not ended, if there are any.
+    fn start_check(&mut self, principal: &C::Principal) -> Option<Due<C>> {
+        let open = self.records.iter().filter(|record| !record.state.is_ended());
+        let records: Vec<_> = open.cloned().collect();
+        self.is_checking = !records.is_empty();
+        let (principal, key, version) = (principal.clone(), self.key.clone(), self.version);
+        self.is_checking.then_some(Due { principal, key, records, version })
+    }
+}
+
+impl<C: StreamCheck> Clone for Record<C> {
+    fn clone(&self) -> Self {
+        Self { stream: Arc::clone(&self.stream), state: Arc::clone(&self.state) }
+    }
+}
+
+fn find<'s, C: StreamCheck>(
+    shard: &'s mut Shard<C>,
+    principal: &C::Principal,
+    key: &C::Key,
+) -> Option<&'s mut Entry<C>> {
+    shard.get_mut(principal)?.0.iter_mut().find(|entry| entry.key == *key)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

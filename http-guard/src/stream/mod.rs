@@ -1,0 +1,60 @@
+//! Streams that end with their caller: server-sent events, gRPC streams, and whatever a handler
+//! watches.
+//!
+//! A stream is authenticated when its request starts, and may live for hours. A
+//! [`StreamRegistry`] checks the callers of open streams again, and ends the streams of a caller who
+//! would be rejected now. Each stream has a lease, which only a successful check renews. So a stream
+//! also ends if its caller cannot be checked.
+//!
+//! A [`Guard`](crate::Guard) returns a [`StreamWatch`] in [`Allowed`](crate::Allowed).
+//! [`GuardedService`](crate::GuardedService) then wraps the bodies of streams, by the content type of
+//! the response:
+//!
+//! | response | at the end |
+//! |---|---|
+//! | `text/event-stream` | a last event `session-ended`, whose data is the code, and a clean end |
+//! | `application/grpc`, `application/grpc-web` | trailers with the status of gRPC and the code |
+//! | others | not wrapped; [`StreamWatch::wrap`] ends a body with an error |
+//!
+//! A gRPC response that is complete without waiting is not a stream.
+//!
+//! Inside an event or a message the body ends with an error, so that no client takes a part for the
+//! whole. So does an event stream with a `Content-Length` or a `Content-Encoding`, and
+//! `application/grpc-web-text`. The last event has a `retry` of 1 to 5 seconds at random: browsers
+//! that lose their streams at the same time do not come back at the same time.
+//!
+//! # Rules
+//! - Each poll of a body looks first whether the stream has ended, so nothing is delivered
+//!   afterwards, except what the server has already taken from the body. The rest is dropped.
+//! - A stream whose caller has expired as far as is known is suspended, until the check that decides.
+//! - A client that does not read delays the last event. The server must close its connection, as
+//!   [`serve::Server`](crate::serve::Server) does after its write timeout.
+//! - The handler's stream is dropped at the end, and the stream of the request with it. A handler
+//!   that reads the request elsewhere has to await [`StreamWatch::ended`], and so has one that reads
+//!   it before it responds.
+
+mod body;
+mod check;
+mod end;
+mod entries;
+#[cfg(feature = "axum")]
+mod extract;
+mod format;
+mod registry;
+mod settings;
+mod state;
+mod sweeper;
+mod watch;
+
+pub use body::WatchedBody;
+pub(crate) use body::watch_response;
+pub use check::{StreamCheck, StreamCheckFuture, StreamDecision, StreamFollower};
+pub use end::{Reconnection, StreamEnd};
+#[cfg(feature = "axum")]
+pub use extract::StreamWatchRejection;
+pub use registry::{StreamRegistry, WeakStreamRegistry};
+pub use settings::StreamSettings;
+pub use watch::{Ended, StreamWatch};
+
+#[cfg(test)]
+mod tests;
