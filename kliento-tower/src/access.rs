@@ -13,7 +13,7 @@ type Authorizer = dyn Fn(&WorkloadIdentity) -> bool + Send + Sync;
 pub(crate) struct AccessPolicy {
     pub(crate) policy: CredentialPolicy,
     /// Without a list, every organisation is allowed.
-    pub(crate) allow_list: Option<AllowList>,
+    pub(crate) allow_list: Option<Arc<AllowList>>,
     pub(crate) authorizer: Option<Arc<Authorizer>>,
 }
 
@@ -31,7 +31,7 @@ impl AccessPolicy {
         }
     }
 
-    fn is_permitted(&self, identity: &WorkloadIdentity) -> bool {
+    pub(crate) fn is_permitted(&self, identity: &WorkloadIdentity) -> bool {
         let is_listed = self.allow_list.as_ref().is_none_or(|list| list.allows(identity));
         is_listed && self.authorizer.as_ref().is_none_or(|authorizer| authorizer(identity))
     }

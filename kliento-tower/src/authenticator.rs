@@ -164,7 +164,12 @@ impl Authenticator {
         Ok(is_same_set && self.cache.generation() == key.generation)
     }
 
-    async fn current_anchors(&self) -> Result<TrustAnchors, TrustAnchorError> {
+    /// Returns the time, or `None` if the clock is unavailable.
+    pub(crate) fn now(&self) -> Option<Timestamp> {
+        self.clock.now()
+    }
+
+    pub(crate) async fn current_anchors(&self) -> Result<TrustAnchors, TrustAnchorError> {
         match self.trust_anchors.try_current() {
             Some(anchors) => Ok(anchors),
             None => self.trust_anchors.snapshot().await,
@@ -221,7 +226,7 @@ impl Authenticator {
         let mut verifier = self.signature_cache.staged_verifier();
         let token = bundle.verify_with(&verification, now, &mut verifier)?;
         self.signature_cache.commit(verifier);
-        Ok(WorkloadIdentity::new(&token))
+        Ok(WorkloadIdentity::new(&token, anchors.clone()))
     }
 }
 

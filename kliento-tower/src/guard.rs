@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request};
+use http_guard::stream::StreamWatch;
 use http_guard::{Allowed, Check, Credentials, Guard, RejectionRenderer};
 use kliento::{AuthorizationError, MAX_BUNDLE_OCTETS, Malformed};
 
 use crate::access::AccessPolicy;
 use crate::authenticator::Authenticator;
 use crate::singleflight::Decision;
+use crate::streams::{self, WorkloadStreams};
 use crate::telemetry::{CacheStatus, LogLimits, RequestTelemetry};
 use crate::{Rejection, Unauthenticated, WorkloadIdentity};
 
@@ -27,6 +29,8 @@ pub struct KlientoGuard {
     pub(crate) renderer: RejectionRenderer<Rejection>,
     pub(crate) removes_authorization: bool,
     pub(crate) log_limits: Arc<LogLimits>,
+    /// `None` if the service watches its streams.
+    pub(crate) streams: Option<WorkloadStreams>,
 }
 
 impl Guard for KlientoGuard {
@@ -96,12 +100,22 @@ impl KlientoGuard {
     ) -> http_guard::Decision<Rejection> {
         let checked = self.access.check(decision);
         let span = telemetry.finish(&checked, &self.log_limits);
-        self.set_extensions(request, checked?);
-        Ok(Allowed { span: span.into_inner(), ..Allowed::default() })
+        let checked = checked?;
+        let watch = self.streams.as_ref().zip(checked.as_ref().ok());
+        let watch = watch.map(|(streams, identity)| {
+            streams::watch(streams, identity, &self.authenticator, &self.access)
+        });
+        self.set_extensions(request, checked, watch.clone());
+        Ok(Allowed { span: span.into_inner(), watch, ..Allowed::default() })
     }
 
     /// Puts the decision into the extensions, and removes what another layer may have put there.
-    fn set_extensions<B>(&self, request: &mut Request<B>, decision: Decision) {
+    fn set_extensions<B>(
+        &self,
+        request: &mut Request<B>,
+        decision: Decision,
+        watch: Option<StreamWatch>,
+    ) {
         let is_other_scheme =
             matches!(decision, Err(Rejection::PassthroughScheme | Rejection::UnsupportedScheme));
         if self.removes_authorization && !is_other_scheme {
@@ -112,6 +126,10 @@ impl KlientoGuard {
             Ok(identity) => {
                 extensions.remove::<Unauthenticated>();
                 extensions.insert(identity);
+                match watch {
+                    Some(watch) => drop(extensions.insert(watch)),
+                    None => drop(extensions.remove::<StreamWatch>()),
+                }
             }
             Err(rejection) => {
                 extensions.remove::<WorkloadIdentity>();
@@ -143,7 +161,7 @@ mod tests {
         let reason = |length: usize| {
             let value = format!("Kliento {}", "A".repeat(length)).parse().unwrap();
             let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
-            layer.guard().credentials(&headers).map(drop).map_err(|rejection| rejection.reason())
+            layer.0.credentials(&headers).map(drop).map_err(|rejection| rejection.reason())
         };
         assert_eq!(reason(MAX_CHARACTERS), Ok(()));
         assert_eq!(reason(MAX_CHARACTERS + 1), Err("authorization-too-long"));

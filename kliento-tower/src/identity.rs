@@ -8,12 +8,15 @@ use kliento::{
     Claims, Member, OrganisationName, Period, SignerKind, Timestamp, UserName, VerifiedToken,
 };
 
+use crate::TrustAnchors;
+
 /// The identity of the calling workload, as proved by its token bundle. Cheap to clone.
 ///
 /// The layer puts it into the extensions of every request that it authenticates, and only the
 /// layer can create one (except with the feature `testing`). It is valid until
-/// [`Self::valid_until`]: a service that keeps a connection open for longer has to check that
-/// itself.
+/// [`Self::valid_until`]. The layer ends [streams](crate::KlientoAuthLayer::with_stream_settings)
+/// then; a service that keeps another connection open for longer has to await
+/// [`StreamWatch::ended`](http_guard::stream::StreamWatch::ended).
 ///
 /// ```
 /// use http::Request;
@@ -30,7 +33,6 @@ use kliento::{
 #[derive(Clone, PartialEq, Eq)]
 pub struct WorkloadIdentity(Arc<Inner>);
 
-#[derive(PartialEq, Eq)]
 pub(crate) struct Inner {
     pub(crate) subject: String,
     pub(crate) organisation: OrganisationName,
@@ -39,10 +41,12 @@ pub(crate) struct Inner {
     pub(crate) audience: String,
     pub(crate) claims: Claims,
     pub(crate) period: Period,
+    /// Those with which the bundle was verified.
+    pub(crate) trust_anchors: TrustAnchors,
 }
 
 impl WorkloadIdentity {
-    pub(crate) fn new(token: &VerifiedToken) -> Self {
+    pub(crate) fn new(token: &VerifiedToken, trust_anchors: TrustAnchors) -> Self {
         Self::from_inner(Inner {
             subject: token.subject_id(),
             organisation: token.organisation().clone(),
@@ -51,6 +55,7 @@ impl WorkloadIdentity {
             audience: token.audience().to_owned(),
             claims: token.claims().clone(),
             period: token.period(),
+            trust_anchors,
         })
     }
 
@@ -119,6 +124,16 @@ impl WorkloadIdentity {
         self.period().end()
     }
 
+    /// Returns the anchors with which the bundle was verified.
+    pub(crate) fn trust_anchors(&self) -> &TrustAnchors {
+        &self.0.trust_anchors
+    }
+
+    /// Returns the address of the identity, which its clones share.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// Returns the approximate size in memory, in octets.
     pub(crate) fn memory_size(&self) -> usize {
         // A node of a `BTreeMap` has a capacity of 11 entries, and is at least half full.
@@ -133,6 +148,25 @@ impl WorkloadIdentity {
         size_of::<Inner>() + ALLOCATION + names + claims
     }
 }
+
+/// How an identity was proved does not matter.
+impl PartialEq for Inner {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { subject, organisation, member, signer, audience, claims, period, .. } = self;
+        (subject, organisation, member, signer, audience, claims, period)
+            == (
+                &other.subject,
+                &other.organisation,
+                &other.member,
+                &other.signer,
+                &other.audience,
+                &other.claims,
+                &other.period,
+            )
+    }
+}
+
+impl Eq for Inner {}
 
 struct DebugClaims<'a>(&'a Claims);
 

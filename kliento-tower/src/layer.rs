@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use http_guard::stream::StreamSettings;
 use http_guard::{GuardedService, RejectionRenderer, SettingError};
 use kliento::TokenVerification;
 use tower_layer::Layer;
@@ -12,6 +13,7 @@ use crate::access::AccessPolicy;
 use crate::allow_list::AllowList;
 use crate::authenticator::Authenticator;
 use crate::guard::{KlientoGuard, SCHEME};
+use crate::streams::streams;
 use crate::{
     AllowListError, BundleCache, Clock, CredentialPolicy, KlientoAuth, Rejection, Responder,
     SignatureCache, TrustAnchorStore, WorkloadIdentity,
@@ -101,7 +103,7 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct KlientoAuthLayer(Arc<KlientoGuard>);
+pub struct KlientoAuthLayer(pub(crate) Arc<KlientoGuard>);
 
 impl KlientoAuthLayer {
     /// Creates a layer that accepts tokens for this audience, which is also the challenge's realm.
@@ -114,6 +116,7 @@ impl KlientoAuthLayer {
             access: AccessPolicy::default(),
             removes_authorization: false,
             log_limits: Arc::default(),
+            streams: Some(streams(StreamSettings::default())),
         }))
     }
 
@@ -305,14 +308,14 @@ impl KlientoAuthLayer {
         texts: impl IntoIterator<Item = T>,
         add: fn(&mut AllowList, &str) -> Result<(), AllowListError>,
     ) -> Result<Self, AllowListError> {
-        let mut allow_list = self.0.access.allow_list.clone().unwrap_or_default();
+        let mut allow_list = self.0.access.allow_list.as_deref().cloned().unwrap_or_default();
         for text in texts {
             add(&mut allow_list, text.as_ref())?;
         }
-        Ok(self.with(|guard| guard.access.allow_list = Some(allow_list)))
+        Ok(self.with(|guard| guard.access.allow_list = Some(Arc::new(allow_list))))
     }
 
-    fn with(mut self, change: impl FnOnce(&mut KlientoGuard)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut KlientoGuard)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
     }
@@ -333,11 +336,6 @@ impl KlientoAuthLayer {
         change: impl FnOnce(RejectionRenderer<Rejection>) -> RejectionRenderer<Rejection>,
     ) -> Self {
         self.with(|guard| guard.renderer = change(guard.renderer.clone()))
-    }
-
-    #[cfg(test)]
-    pub(crate) fn guard(&self) -> &KlientoGuard {
-        &self.0
     }
 }
 

@@ -19,6 +19,7 @@ mod layer;
 mod rejection;
 mod signature_cache;
 mod singleflight;
+mod streams;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -29,6 +30,7 @@ pub use cache::BundleCache;
 #[cfg(feature = "axum")]
 pub use extract::IdentityRejection;
 pub use guard::KlientoGuard;
+pub use http_guard::stream;
 pub use http_guard::{
     Clock, ClockFn, CredentialPolicy, FixedClock, GuardedService, HealthError, ProblemResponder,
     Responder, ResponseBody, ResponseFuture, SettingError, SystemClock, clock_fn,

@@ -4,8 +4,8 @@
 
 use kliento::{Claims, Member, OrganisationName, Period, SignerKind, Timestamp};
 
-use crate::WorkloadIdentity;
 use crate::identity::{Inner, parse_subject};
+use crate::{TrustAnchors, WorkloadIdentity};
 
 /// Creates a [`WorkloadIdentity`] that no bundle proves.
 ///
@@ -98,8 +98,16 @@ impl IdentityBuilder {
     pub fn build(self) -> WorkloadIdentity {
         let Self { organisation, member, signer, audience, claims, period } = self;
         let subject = member.subject_id(&organisation);
-        let inner = Inner { subject, organisation, member, signer, audience, claims, period };
-        WorkloadIdentity::from_inner(inner)
+        WorkloadIdentity::from_inner(Inner {
+            subject,
+            organisation,
+            member,
+            signer,
+            audience,
+            claims,
+            period,
+            trust_anchors: TrustAnchors::new([]),
+        })
     }
 }
 

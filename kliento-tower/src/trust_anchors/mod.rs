@@ -111,6 +111,11 @@ impl TrustAnchors {
         &self.0.anchors
     }
 
+    /// Returns whether it has each anchor of another set.
+    pub(crate) fn contains_all_of(&self, other: &Self) -> bool {
+        self == other || other.as_slice().iter().all(|anchor| self.as_slice().contains(anchor))
+    }
+
     /// Returns a digest of the anchors.
     ///
     /// The cache key of a bundle contains it, so a bundle that was verified with one set is

@@ -17,3 +17,4 @@ mod contract;
 mod mock;
 mod rejections;
 mod settings;
+mod streams;
