@@ -52,6 +52,14 @@ struct Keys {
     older: Vec<SigningKey>,
 }
 
+/// The key of a ring that signed a token.
+#[derive(Clone)]
+pub(crate) struct TokenKey {
+    keys: KeyRing,
+    /// Its position in the ring.
+    index: usize,
+}
+
 /// An error from creating keys.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -175,6 +183,22 @@ impl KeyRing {
     }
 }
 
+impl TokenKey {
+    pub(super) fn new(keys: &KeyRing, key: &SigningKey) -> Self {
+        let position = keys.0.iter().position(|other| other.id == key.id);
+        Self { keys: keys.clone(), index: position.unwrap_or_default() }
+    }
+
+    /// Returns whether a ring has the key, with the same secret.
+    pub(crate) fn is_in(&self, current: &KeyRing) -> bool {
+        if current.is_same(&self.keys) {
+            return true;
+        }
+        let key = self.keys.0.iter().nth(self.index);
+        key.and_then(|key| Some(current.find(&key.id)?.has_secret_of(key))).unwrap_or(false)
+    }
+}
+
 impl Keys {
     fn iter(&self) -> impl Iterator<Item = &SigningKey> {
         iter::once(&self.newest).chain(&self.older)
@@ -184,6 +208,12 @@ impl Keys {
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenKey").field("index", &self.index).finish_non_exhaustive()
     }
 }
 

@@ -28,10 +28,11 @@ mod vault_token;
 pub use claims::Claims;
 pub use key_file::{KeyFile, KeyFileError, KeyFileOptions};
 pub use key_provider::{KeyError, KeyProvider};
+pub(crate) use key_ring::TokenKey;
 pub use key_ring::{KeyRing, KeyRingError, SigningKey};
 pub use key_text::{KeyEnvironmentError, KeyTextError};
-pub(crate) use token::unknown_key_id;
 pub use token::{IssuedToken, issue, verify};
+pub(crate) use token::{unknown_key_id, verify_with_key};
 pub use token_error::{AccessTokenError, InvalidTokenReason};
 #[cfg(feature = "vault")]
 pub use vault_error::VaultKeyError;

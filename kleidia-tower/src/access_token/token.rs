@@ -8,7 +8,8 @@ use secrecy::SecretString;
 
 use super::claims::Payload;
 use super::{
-    AccessTokenError, Claims, InvalidTokenReason, KeyRing, SigningKey, crypto_provider, header,
+    AccessTokenError, Claims, InvalidTokenReason, KeyRing, SigningKey, TokenKey, crypto_provider,
+    header,
 };
 use crate::{Timestamp, time};
 
@@ -58,6 +59,16 @@ pub fn verify(
     now: Timestamp,
     leeway: Duration,
 ) -> Result<Claims, AccessTokenError> {
+    verify_with_key(keys, token, now, leeway).map(|(claims, _)| claims)
+}
+
+/// As [`verify`], with the key that signed the token.
+pub(crate) fn verify_with_key(
+    keys: &KeyRing,
+    token: &str,
+    now: Timestamp,
+    leeway: Duration,
+) -> Result<(Claims, TokenKey), AccessTokenError> {
     crypto_provider::ensure();
     let key = find_key(keys, token)?;
     let TokenData { header, claims } = decode::<Payload>(token, key.decoding_key(), &VALIDATION)
@@ -67,7 +78,7 @@ pub fn verify(
     if now >= time::add(claims.expires_at(), leeway) {
         return Err(AccessTokenError::Expired(claims.expires_at()));
     }
-    Ok(claims)
+    Ok((claims, TokenKey::new(keys, key)))
 }
 
 /// Returns the ID of the key that the token names, if these keys do not have it.

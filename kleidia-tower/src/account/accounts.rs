@@ -1,10 +1,13 @@
 //! The accounts of a service, and the state that their operations share.
 
+mod layers;
+
 use std::fmt;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use http_guard::event;
+use http_guard::stream::StreamSettings;
 use secrecy::SecretString;
 
 use super::{AccountError, AccountSettings};
@@ -14,8 +17,8 @@ use crate::lockout::UnknownName;
 use crate::opaque_token::OpaqueToken;
 use crate::password::{BreachedPasswords, PasswordHasher};
 use crate::rate_limit::RateLimiter;
-use crate::rbac::{Policy, PolicyProvider, RbacLayer, Requirement};
-use crate::session::{JwtSessionLayer, LastSeenWriter, SessionAuthenticator, SessionView};
+use crate::rbac::{Policy, PolicyProvider};
+use crate::session::{LastSeenWriter, SessionStreams, SessionView, streams};
 use crate::store::{ChangeContext, Committed, Store};
 use crate::{ClientInfo, Clock, Principal, SystemClock, Timestamp, UserId, time};
 
@@ -87,6 +90,7 @@ struct Inner {
     policy: Arc<dyn PolicyProvider>,
     logs_unknown_address: Arc<Once>,
     last_seen: LastSeenWriter,
+    streams: SessionStreams,
 }
 
 /// The tokens of a login or a refresh, and their session.
@@ -114,10 +118,12 @@ impl Accounts {
     /// Uses this store, these keys to sign access tokens, and this password hasher.
     pub fn new(store: Arc<dyn Store>, keys: Arc<dyn KeyProvider>, hasher: PasswordHasher) -> Self {
         let (sessions, events): (Arc<dyn Store>, Arc<dyn Store>) = (store.clone(), store.clone());
+        let streamed: Arc<dyn Store> = store.clone();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let settings = AccountSettings::default();
         Self(Arc::new(Inner {
             last_seen: LastSeenWriter::new(sessions),
+            streams: streams(streamed, StreamSettings::default()),
             audit: AuditTrail::new(events, AuditSinks::default(), Arc::clone(&clock)),
             store,
             keys,
@@ -175,32 +181,6 @@ impl Accounts {
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
-    }
-
-    /// Returns a layer that authenticates users by the access tokens of these accounts.
-    #[must_use]
-    pub fn session_layer(&self) -> JwtSessionLayer {
-        JwtSessionLayer::new(self.authenticator())
-    }
-
-    /// Returns a layer that allows requests whose principal meets the requirement, under the policy
-    /// of these accounts. Denials go to their audit log.
-    ///
-    /// Place it inside the layer that authenticates the caller.
-    #[must_use]
-    pub fn require(&self, requirement: Requirement) -> RbacLayer {
-        RbacLayer::new(Arc::clone(&self.0.policy), requirement, self.audit_trail())
-    }
-
-    /// Returns the authenticator of access and session tokens.
-    #[must_use]
-    pub fn authenticator(&self) -> SessionAuthenticator {
-        let Inner { store, keys, clock, settings, last_seen, .. } = &*self.0;
-        let sessions: Arc<dyn Store> = Arc::clone(store);
-        SessionAuthenticator::new(sessions, Arc::clone(keys))
-            .with_clock(Arc::clone(clock))
-            .with_settings(settings)
-            .with_last_seen_writer(last_seen.clone())
     }
 
     /// Returns the store.

@@ -53,10 +53,10 @@ impl Authorizer {
     }
 
     pub(super) async fn authorize(
-        self,
+        self: Arc<Self>,
         request: AccessRequest,
         owner: OwnerCheck,
-    ) -> Result<Permit, Rejection> {
+    ) -> Result<(Permit, AccessContext), Rejection> {
         let policy = self.policy.policy().await.map_err(|error| {
             log_unavailable("policy", &error);
             Rejection::Unavailable("policy unavailable")
@@ -66,10 +66,11 @@ impl Authorizer {
             OwnerCheck::Pending(lookup) => lookup.await?,
         };
         let context = AccessContext { is_owner, now: self.now() };
-        match policy.decide(&request.principal, &self.requirement, &context) {
-            Ok(permit) => Ok(permit),
-            Err(denial) => self.deny(&policy, request, context, denial).await,
-        }
+        let permit = match policy.decide(&request.principal, &self.requirement, &context) {
+            Ok(permit) => permit,
+            Err(denial) => self.deny(&policy, request, context, denial).await?,
+        };
+        Ok((permit, context))
     }
 
     async fn deny(

@@ -8,10 +8,11 @@ use tower_layer::Layer;
 
 use super::authorizer::{AccessRequest, Authorizer};
 use super::ownership::{OwnerCheck, Ownership, owner_path};
-use super::{AccessContext, OwnerPathError, Permit, PolicyProvider, Requirement};
+use super::{AccessContext, OwnerPathError, Permit, PermitCheck, PolicyProvider, Requirement};
 use crate::audit::AuditTrail;
 use crate::rate_limit::RequestHead;
 use crate::rejection::default_renderer;
+use crate::session::SessionStream;
 use crate::telemetry::log_rejection;
 use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 
@@ -27,6 +28,10 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 /// 5. Each denial is recorded as `permission.denied`, with the method and the route, in the
 ///    background: see [`AuditTrail`](AuditTrail#denials). If recording fails, the request is denied
 ///    all the same, and an error is logged.
+/// 6. A [stream](http_guard::stream) of a user ends when the policy or the roles of the account no
+///    longer permit it: at once after a change of the roles, and within the lease after one of the
+///    policy. Whether the principal is the owner, and how recent the password is, matters when the
+///    request starts.
 ///
 /// A gRPC request is rejected with `UNAUTHENTICATED`, `PERMISSION_DENIED` or `UNAVAILABLE`. The
 /// typed [`Rejection`] is in the extensions of the response.
@@ -89,7 +94,7 @@ pub struct RbacLayer {
 /// The state that all services of an [`RbacLayer`] share.
 #[derive(Clone, Debug)]
 pub struct RbacGuard {
-    authorizer: Authorizer,
+    authorizer: Arc<Authorizer>,
     ownership: Ownership,
     renderer: RejectionRenderer<Rejection>,
 }
@@ -98,7 +103,7 @@ impl RbacLayer {
     /// Creates a layer that enforces a requirement under a policy, and records denials in an audit
     /// trail.
     pub fn new(policy: impl PolicyProvider, requirement: Requirement, audit: AuditTrail) -> Self {
-        let authorizer = Authorizer::new(Arc::new(policy), requirement, audit);
+        let authorizer = Arc::new(Authorizer::new(Arc::new(policy), requirement, audit));
         let (ownership, renderer) = (Ownership::default(), default_renderer());
         Self { guard: Arc::new(RbacGuard { authorizer, ownership, renderer }) }
     }
@@ -156,7 +161,7 @@ impl RbacLayer {
     /// [step-up](Requirement::step_up) cannot be overridden.
     #[must_use]
     pub fn with_overrides(self) -> Self {
-        self.with(|guard| guard.authorizer.is_overridable = true)
+        self.with(|guard| Arc::make_mut(&mut guard.authorizer).is_overridable = true)
     }
 
     /// Adds a challenge of another scheme to 401 responses, such as `Kliento`.
@@ -200,7 +205,7 @@ impl<S> Layer<S> for RbacLayer {
 
 impl Guard for RbacGuard {
     type Rejection = Rejection;
-    type Lookup = Result<Permit, Rejection>;
+    type Lookup = Result<(Permit, AccessContext), Rejection>;
 
     fn start<B>(&self, request: &mut Request<B>) -> Check<Self::Lookup, Rejection> {
         let extensions = request.extensions();
@@ -218,16 +223,21 @@ impl Guard for RbacGuard {
         {
             let context = AccessContext { is_owner: *is_owner, now: authorizer.now() };
             if let Ok(permit) = policy.decide(principal, &authorizer.requirement, &context) {
-                return Check::Ready(self.finish(request, Ok(permit)));
+                return Check::Ready(self.finish(request, Ok((permit, context))));
             }
         }
         let access_request = AccessRequest::new(principal, &head);
-        let authorizer = authorizer.clone();
+        let authorizer = Arc::clone(authorizer);
         Check::Pending(Box::pin(authorizer.authorize(access_request, owner)))
     }
 
     fn finish<B>(&self, request: &mut Request<B>, lookup: Self::Lookup) -> Decision<Rejection> {
-        request.extensions_mut().insert(lookup?);
+        let (permit, context) = lookup?;
+        let extensions = request.extensions_mut();
+        if let Some(stream) = SessionStream::from_extensions(extensions) {
+            stream.require(PermitCheck::new(Arc::clone(&self.authorizer), context, &permit));
+        }
+        extensions.insert(permit);
         Ok(Allowed::default())
     }
 

@@ -4,11 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{EndReason, LastSeenWriter, SessionLookup, SessionStore, SessionView};
-use crate::access_token::{Claims, KeyProvider, KeyRing, unknown_key_id, verify};
+use http_guard::stream::StreamSettings;
+
+use super::streams::streams;
+use super::{
+    EndReason, LastSeenWriter, Session, SessionLookup, SessionStore, SessionStreams, SessionView,
+};
+use crate::access_token::{
+    Claims, KeyError, KeyProvider, KeyRing, TokenKey, unknown_key_id, verify_with_key,
+};
 use crate::account::{Account, AccountSettings};
 use crate::opaque_token::OpaqueToken;
-use crate::{Clock, HealthError, Rejection, SystemClock, Timestamp, time};
+use crate::store::StoreError;
+use crate::{Clock, HealthError, Rejection, SessionId, SystemClock, Timestamp, UserId, time};
 
 /// Authenticates callers by access tokens or session tokens. Cheap to clone.
 ///
@@ -26,6 +34,15 @@ pub struct SessionAuthenticator {
     max_password_age: Option<Duration>,
     last_seen_interval: Duration,
     last_seen: LastSeenWriter,
+    streams: SessionStreams,
+}
+
+/// A session that was authenticated by an access token.
+#[derive(Debug)]
+pub struct AuthenticatedSession {
+    pub(crate) view: SessionView,
+    /// The key that signed the token.
+    pub(crate) key: TokenKey,
 }
 
 impl SessionAuthenticator {
@@ -34,6 +51,7 @@ impl SessionAuthenticator {
         let AccountSettings { leeway, last_seen_interval, .. } = AccountSettings::default();
         let clock = Arc::new(SystemClock);
         let last_seen = LastSeenWriter::new(Arc::clone(&store));
+        let streams = streams(Arc::clone(&store), StreamSettings::default());
         let (login_ttl, max_password_age) = (Duration::MAX, None);
         Self {
             store,
@@ -44,12 +62,37 @@ impl SessionAuthenticator {
             max_password_age,
             last_seen_interval,
             last_seen,
+            streams,
         }
     }
 
     /// Shares the writer of other authenticators, so that their updates are one write.
     pub(crate) fn with_last_seen_writer(self, last_seen: LastSeenWriter) -> Self {
         Self { last_seen, ..self }
+    }
+
+    /// Shares the streams of other authenticators with this store.
+    pub(crate) fn with_streams(self, streams: SessionStreams) -> Self {
+        Self { streams, ..self }
+    }
+
+    /// Sets the limits of streams; [`StreamSettings::default`] by default. The authenticator gets
+    /// new streams, which its clones share.
+    #[must_use]
+    pub fn with_stream_settings(self, settings: StreamSettings) -> Self {
+        let streams = streams(Arc::clone(&self.store), settings);
+        Self { streams, ..self }
+    }
+
+    pub(crate) const fn streams(&self) -> &SessionStreams {
+        &self.streams
+    }
+
+    /// Ends all streams, with the code `server_shutdown`, and rejects further ones. Returns how many
+    /// were open. Call it when the server begins to shut down, which otherwise waits for them.
+    #[expect(clippy::must_use_candidate, reason = "it is called to end them")]
+    pub fn shut_down_streams(&self) -> usize {
+        self.streams.shut_down()
     }
 
     /// Waits until the pending updates of `last_seen_at` are written.
@@ -91,10 +134,15 @@ impl SessionAuthenticator {
     /// [`Rejection::AccessToken`], [`Rejection::SessionExpired`] or [`Rejection::AccountDisabled`],
     /// and server errors: the store, the keys or the clock is unavailable.
     pub async fn authenticate(&self, token: &str) -> Result<SessionView, Rejection> {
-        let keys = match self.keys.try_current() {
-            Some(keys) => keys,
-            None => self.keys.keys().await?,
-        };
+        Ok(self.authenticate_with_key(token).await?.view)
+    }
+
+    /// As [`Self::authenticate`], with the key that signed the token.
+    pub(crate) async fn authenticate_with_key(
+        &self,
+        token: &str,
+    ) -> Result<AuthenticatedSession, Rejection> {
+        let keys = self.current_keys().await?;
         let rejection = match self.authenticate_with(&keys, token).await {
             Err(rejection @ Rejection::AccessToken(_)) => rejection,
             outcome => return outcome,
@@ -111,16 +159,33 @@ impl SessionAuthenticator {
         &self,
         keys: &KeyRing,
         token: &str,
-    ) -> Result<SessionView, Rejection> {
+    ) -> Result<AuthenticatedSession, Rejection> {
         let now = self.now()?;
-        let claims = self.verify(keys, token, now)?;
-        let view = self.store.session(SessionLookup::Id(claims.session_id())).await?;
+        let (claims, mut key) = self.verify(keys, token, now)?;
+        let view = self.find_session(claims.session_id(), claims.user_id()).await?;
         // The key may have been withdrawn while the request waited for the store.
         if let Some(current) = self.keys.try_current().filter(|current| !current.is_same(keys)) {
-            self.verify(&current, token, now)?;
+            (_, key) = self.verify(&current, token, now)?;
         }
-        let view = view.filter(|view| view.session.user == claims.user_id());
-        self.check_session(view, now)
+        let view = self.check_session(view, now)?;
+        Ok(AuthenticatedSession { view, key })
+    }
+
+    /// Returns the session of this user, active or not.
+    pub(super) async fn find_session(
+        &self,
+        session: SessionId,
+        user: UserId,
+    ) -> Result<Option<SessionView>, StoreError> {
+        let view = self.store.session(SessionLookup::Id(session)).await?;
+        Ok(view.filter(|view| view.session.user == user))
+    }
+
+    pub(super) async fn current_keys(&self) -> Result<KeyRing, KeyError> {
+        match self.keys.try_current() {
+            Some(keys) => Ok(keys),
+            None => self.keys.keys().await,
+        }
     }
 
     /// Returns the active session of an opaque session token, and its enabled account: for
@@ -146,13 +211,23 @@ impl SessionAuthenticator {
         if self.now()? < expires_at { Ok(()) } else { Err(Rejection::PasswordExpired) }
     }
 
+    /// Returns the time with its fraction of a second.
+    pub(super) fn precise_now(&self) -> Option<Timestamp> {
+        self.clock.now()
+    }
+
     fn now(&self) -> Result<Timestamp, Rejection> {
         time::now(&*self.clock).ok_or(Rejection::Unavailable("clock unavailable"))
     }
 
-    fn verify(&self, keys: &KeyRing, token: &str, now: Timestamp) -> Result<Claims, Rejection> {
-        let claims = verify(keys, token, now, self.leeway);
-        claims.map_err(|error| Rejection::AccessToken(Arc::new(error)))
+    fn verify(
+        &self,
+        keys: &KeyRing,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(Claims, TokenKey), Rejection> {
+        let verified = verify_with_key(keys, token, now, self.leeway);
+        verified.map_err(|error| Rejection::AccessToken(Arc::new(error)))
     }
 
     fn check_session(
@@ -161,20 +236,35 @@ impl SessionAuthenticator {
         now: Timestamp,
     ) -> Result<SessionView, Rejection> {
         let view = view.ok_or(Rejection::SessionExpired)?;
-        let SessionView { session, account } = &view;
+        let SessionView { session, .. } = self.check_active(Some(&view), now)?;
+        if time::elapsed(session.last_seen_at, now) >= self.last_seen_interval {
+            self.last_seen.add(session.id, now);
+        }
+        Ok(view)
+    }
+
+    /// Checks that a session is active, and its account enabled.
+    pub(super) fn check_active<'v>(
+        &self,
+        view: Option<&'v SessionView>,
+        now: Timestamp,
+    ) -> Result<&'v SessionView, Rejection> {
+        let view = view.ok_or(Rejection::SessionExpired)?;
+        let SessionView { session, account } = view;
         let ended_by_disabling = session.end.is_some_and(|end| end.reason == EndReason::Disabled);
-        let login_end = time::add(session.authenticated_at, self.login_ttl);
-        let is_inactive = now >= session.expires_at.min(login_end) || session.end.is_some();
+        let is_inactive = now >= self.expiry(session) || session.end.is_some();
         if is_inactive && !(account.is_disabled && ended_by_disabling) {
             return Err(Rejection::SessionExpired);
         }
         if account.is_disabled {
             return Err(Rejection::AccountDisabled);
         }
-        if time::elapsed(session.last_seen_at, now) >= self.last_seen_interval {
-            self.last_seen.add(session.id, now);
-        }
         Ok(view)
+    }
+
+    /// Returns when a session expires, unless a refresh extends it.
+    pub(super) fn expiry(&self, session: &Session) -> Timestamp {
+        session.expires_at.min(time::add(session.authenticated_at, self.login_ttl))
     }
 }
 

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use http::{Extensions, HeaderValue, Request};
+use http_guard::stream::StreamWatch;
 use http_guard::{
     Allowed, Check, Credentials, Decision, Guard, RejectionRenderer, event,
     mark_authorization_sensitive,
 };
 use tower_layer::Layer;
 
+use super::authenticator::AuthenticatedSession;
 use super::credentials::parse_token68;
-use super::{CredentialPolicy, SessionAuthenticator, SessionView};
+use super::{CredentialPolicy, SessionAuthenticator, SessionStream, SessionView};
 use crate::rejection::default_renderer;
 use crate::telemetry::log_rejection;
 use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
@@ -35,6 +37,8 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 /// # Deployment caveats
 /// - The name and the admin flag in a token are hints for clients. The account in the store
 ///   decides, for every request.
+/// - [Streams](http_guard::stream) end with their session, not with the access token: see
+///   [`Accounts::with_stream_settings`](crate::account::Accounts::with_stream_settings).
 /// - The store is queried for every request, so ending a session takes effect immediately. With
 ///   [`SessionCachingStore`](super::SessionCachingStore) it takes effect within the TTL if another
 ///   process ended the session.
@@ -105,6 +109,7 @@ pub struct SessionGuard {
     authenticator: Arc<SessionAuthenticator>,
     policy: CredentialPolicy,
     checks_password_age: bool,
+    watches_streams: bool,
     renderer: RejectionRenderer<Rejection>,
 }
 
@@ -114,7 +119,13 @@ impl JwtSessionLayer {
     pub fn new(authenticator: SessionAuthenticator) -> Self {
         let authenticator = Arc::new(authenticator);
         let (policy, renderer) = (CredentialPolicy::default(), default_renderer());
-        let guard = SessionGuard { authenticator, policy, checks_password_age: true, renderer };
+        let guard = SessionGuard {
+            authenticator,
+            policy,
+            checks_password_age: true,
+            watches_streams: true,
+            renderer,
+        };
         Self { guard: Arc::new(guard) }
     }
 
@@ -128,6 +139,12 @@ impl JwtSessionLayer {
     #[must_use]
     pub fn with_expired_passwords_allowed(self) -> Self {
         self.with(|guard| guard.checks_password_age = false)
+    }
+
+    /// Leaves streams to the service. Requests have no [`StreamWatch`].
+    #[must_use]
+    pub fn without_streams(self) -> Self {
+        self.with(|guard| guard.watches_streams = false)
     }
 
     /// Passes credentials of another scheme, such as `Kliento`, through to the next layer, and adds
@@ -175,7 +192,7 @@ impl<S> Layer<S> for JwtSessionLayer {
 
 impl Guard for SessionGuard {
     type Rejection = Rejection;
-    type Lookup = Result<SessionView, Rejection>;
+    type Lookup = Result<AuthenticatedSession, Rejection>;
 
     fn start<B>(&self, request: &mut Request<B>) -> Check<Self::Lookup, Rejection> {
         mark_authorization_sensitive(request.headers_mut());
@@ -201,22 +218,17 @@ impl Guard for SessionGuard {
     fn finish<B>(&self, request: &mut Request<B>, lookup: Self::Lookup) -> Decision<Rejection> {
         let extensions = request.extensions_mut();
         match lookup {
-            Ok(view) => {
-                let (user, session) = (view.account.id, view.session.id);
-                event!(debug, user = user.get(), session = session.get(), "authenticated");
-                extensions.remove::<Unauthenticated>();
-                extensions.insert(Principal::user(view.clone()));
-                extensions.insert(view);
-            }
+            Ok(session) => Ok(self.set_session(extensions, session)),
             Err(rejection) if self.policy.allows(&rejection) => {
                 // Outer layers may have inserted them, but this layer authenticated no user.
                 extensions.remove::<Principal>();
                 extensions.remove::<SessionView>();
+                extensions.remove::<StreamWatch>();
                 self.set_unauthenticated(extensions, rejection);
+                Ok(Allowed::default())
             }
-            Err(rejection) => return Err(rejection),
+            Err(rejection) => Err(rejection),
         }
-        Ok(Allowed::default())
     }
 
     fn renderer(&self) -> &RejectionRenderer<Rejection> {
@@ -232,21 +244,40 @@ impl SessionGuard {
     fn authenticate(
         &self,
         token: String,
-    ) -> impl Future<Output = Result<SessionView, Rejection>> + use<> {
+    ) -> impl Future<Output = Result<AuthenticatedSession, Rejection>> + use<> {
         let (authenticator, checks_password_age) =
             (Arc::clone(&self.authenticator), self.checks_password_age);
         async move {
-            let view = authenticator.authenticate(&token).await?;
+            let session = authenticator.authenticate_with_key(&token).await?;
             if checks_password_age {
-                authenticator.check_password_age(&view.account)?;
+                authenticator.check_password_age(&session.view.account)?;
             }
-            Ok(view)
+            Ok(session)
         }
+    }
+
+    fn set_session(&self, extensions: &mut Extensions, session: AuthenticatedSession) -> Allowed {
+        let view = session.view.clone();
+        let (user, id) = (view.account.id, view.session.id);
+        event!(debug, user = user.get(), session = id.get(), "authenticated");
+        extensions.remove::<Unauthenticated>();
+        extensions.insert(Principal::user(view.clone()));
+        extensions.insert(view);
+        if !self.watches_streams {
+            extensions.remove::<StreamWatch>();
+            return Allowed::default();
+        }
+        let watch = SessionStream::watch(&self.authenticator, self.checks_password_age, session);
+        extensions.insert(watch.clone());
+        Allowed { watch: Some(watch), ..Allowed::default() }
     }
 
     /// Keeps the principal of a workload, which an outer layer may have authenticated. Only this
     /// layer authenticates users.
     fn pass_through(&self, extensions: &mut Extensions) {
+        if SessionStream::from_extensions(extensions).is_some() {
+            extensions.remove::<StreamWatch>();
+        }
         extensions.remove::<SessionView>();
         if extensions.get().is_some_and(|principal: &Principal| principal.session().is_some()) {
             extensions.remove::<Principal>();

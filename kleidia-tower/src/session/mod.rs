@@ -14,6 +14,8 @@ mod layer;
 mod lookups;
 mod record;
 mod store;
+mod stream_events;
+mod streams;
 
 pub use authenticator::SessionAuthenticator;
 pub use cached_store::SessionCachingStore;
@@ -27,3 +29,4 @@ pub use store::{
     NewSession, OpenOutcome, RefreshCheck, Rotation, RotationOutcome, SessionLookup,
     SessionSelector, SessionStore,
 };
+pub(crate) use streams::{SessionStream, SessionStreams, streams};

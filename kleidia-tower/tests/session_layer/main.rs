@@ -17,6 +17,7 @@ mod numbered;
 mod rejections;
 mod schemes;
 mod servers;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/workloads.rs"]

@@ -16,7 +16,7 @@ use kleidia_tower::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservat
 use kleidia_tower::rbac::RoleRules;
 use kleidia_tower::session::{
     EndReason, NewSession, OpenOutcome, RefreshCheck, Rotation, RotationOutcome, Session,
-    SessionLookup, SessionSelector, SessionStore, SessionView,
+    SessionEvents, SessionLookup, SessionSelector, SessionStore, SessionView,
 };
 use kleidia_tower::store::{
     ChangeContext, Committed, MemoryStore, PurgeStore, Retention, StoreError,
@@ -89,18 +89,14 @@ impl FaultInjectingStore {
 
     fn settling(&self) -> Result<&MemoryStore, StoreError> {
         if self.settling_fails.load(Ordering::SeqCst) {
-            return Err(StoreError::unavailable("injected error"));
+            return Err(StoreError::unavailable("injected"));
         }
         self.memory()
     }
 
     fn memory(&self) -> Result<&MemoryStore, StoreError> {
-        let is_unavailable = self.is_unavailable.load(Ordering::SeqCst);
-        if is_unavailable {
-            Err(StoreError::unavailable("injected error"))
-        } else {
-            Ok(&self.memory)
-        }
+        let is_available = !self.is_unavailable.load(Ordering::SeqCst);
+        is_available.then_some(&self.memory).ok_or_else(|| StoreError::unavailable("injected"))
     }
 }
 
@@ -191,6 +187,10 @@ impl SessionStore for FaultInjectingStore {
         change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
         self.memory()?.register_agent(session, user, public_key_pem, change).await
+    }
+
+    fn session_events(&self) -> Option<SessionEvents> {
+        self.memory.session_events()
     }
 }
 
@@ -306,7 +306,7 @@ impl AuditStore for FaultInjectingStore {
     async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError> {
         pause_at(&self.audit_pause).await;
         if self.is_audit_unavailable.load(Ordering::SeqCst) {
-            return Err(StoreError::unavailable("injected error"));
+            return Err(StoreError::unavailable("injected"));
         }
         self.appends.fetch_add(1, Ordering::SeqCst);
         self.memory()?.append(events).await
