@@ -40,9 +40,9 @@ impl Audit<'_> {
     }
 }
 
-/// Appends records that are old enough to be detached, and seals them.
-async fn append_old(store: &impl Store, count: usize) {
-    let event = AuditEvent {
+/// Returns an event that is old enough to be detached.
+pub(crate) fn old_event() -> AuditEvent {
+    AuditEvent {
         at: Timestamp::constant(1_600_000_000, 0),
         kind: EventKind::Logout,
         outcome: Outcome::Success,
@@ -52,8 +52,12 @@ async fn append_old(store: &impl Store, count: usize) {
         client: ClientInfo::default(),
         request: None,
         reason: None,
-    };
-    store.append(vec![event; count]).await.unwrap();
+    }
+}
+
+/// Appends records that are old enough to be detached, and seals them.
+async fn append_old(store: &impl Store, count: usize) {
+    store.append(vec![old_event(); count]).await.unwrap();
     store.seal().await.unwrap();
 }
 

@@ -5,9 +5,12 @@ use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
+use kleidia_tower::audit::{AuditKey, AuditStore as _};
+use kleidia_tower::store::{SqliteOptions, SqliteStore};
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use crate::api::audit_archive::old_event;
 use crate::api::command_line::assert_fails;
 use crate::portal::{ADMIN, PASSWORD, Portal, TempDatabase, command};
 
@@ -116,6 +119,24 @@ async fn faults_are_named_and_fail() {
     assert!(database.file("portal.db.audit-key.checkpoint.2").exists());
     assert!(database.create_admin("bob", PASSWORD).status.success());
     assert_eq!(stdout(audit(&database, &["verify"])), "intact: 1 record\n");
+}
+
+/// A backup of a running portal has records that are not sealed yet, and nothing seals them.
+#[tokio::test]
+async fn backup_with_unsealed_records_is_accepted() {
+    let database = TempDatabase::with_admin();
+    let key = AuditKey::open(database.file("portal.db.audit-key")).unwrap();
+    let options = SqliteOptions::default().with_seal_interval(Duration::from_secs(3600)).unwrap();
+    let store = SqliteStore::open_with(database.path(), key, options).await.unwrap();
+    store.append(vec![old_event()]).await.unwrap();
+    let output = audit(&database, &["verify"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "record 2 waits to be sealed\n");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: the audit log has 1 fault\n");
+    let accepted = stdout(audit(&database, &["accept", "--size", "1"]));
+    assert_eq!(accepted, "accepted: 1 record\n");
+    drop(store);
+    assert!(database.create_admin("alice", PASSWORD).status.success());
+    assert_eq!(stdout(audit(&database, &["verify"])), "intact: 3 records\n");
 }
 
 /// Who writes to the database removes a record, and lets the portal seal all others again.
