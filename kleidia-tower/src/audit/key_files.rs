@@ -284,5 +284,11 @@ mod tests {
         let failed = AuditKey::create(files.clone());
         assert!(matches!(failed, Err(AuditKeyError::File(KeyFileError::Create(_)))), "{failed:?}");
         assert!(!files.checkpoint().exists());
+        // The checkpoint is created first, so no key is ever without one.
+        let files = AuditKeyFiles::new(folder.path().join("audit-key"))
+            .with_checkpoint(folder.path().join("missing/newest"));
+        let failed = AuditKey::create(files.clone());
+        assert!(matches!(failed, Err(AuditKeyError::Checkpoint(_))), "{failed:?}");
+        assert!(!files.key().exists());
     }
 }
