@@ -126,7 +126,7 @@ async fn faults_are_named_and_fail() {
 async fn backup_with_unsealed_records_is_accepted() {
     let database = TempDatabase::with_admin();
     let key = AuditKey::open(database.file("portal.db.audit-key")).unwrap();
-    let options = SqliteOptions::default().with_seal_interval(Duration::from_secs(3600)).unwrap();
+    let options = SqliteOptions::default().with_seal_interval(Duration::from_hours(1)).unwrap();
     let store = SqliteStore::open_with(database.path(), key, options).await.unwrap();
     store.append(vec![old_event()]).await.unwrap();
     let output = audit(&database, &["verify"]);
