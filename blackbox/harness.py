@@ -64,9 +64,11 @@ class Response:
 class Service:
     """A running program, which ends when the `with` block does."""
 
-    def __init__(self, programs, name, *arguments, command=(), **options):
+    def __init__(self, programs, name, *arguments, host="127.0.0.1", command=(), **options):
         self.directory = Path(tempfile.mkdtemp(prefix="blackbox-"))
+        self.host = host
         self.port = free_port()
+        self.listen = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         self.name = name
         self.tls = None
         self.environment = {}
@@ -83,10 +85,10 @@ class Service:
         wait_for(f"{name} listens", self.is_listening)
 
     def _prepare_kliento(self, _):
-        return "kliento", ["serve", "--listen", f"127.0.0.1:{self.port}"], "/health"
+        return "kliento", ["serve", "--listen", self.listen], "/health"
 
     def _prepare_kliento_axum(self, _):
-        given = ["--audience", "https://a.example", "--listen", f"127.0.0.1:{self.port}"]
+        given = ["--audience", "https://a.example", "--listen", self.listen]
         return "kliento-axum", given, "/public"
 
     def _prepare_kliento_hyper(self, _):
@@ -98,7 +100,7 @@ class Service:
         return "server", given, path
 
     def _prepare_people_hyper(self, _):
-        self.environment = {"LISTEN": f"127.0.0.1:{self.port}", "ADMIN_PASSWORD": PASSWORD}
+        self.environment = {"LISTEN": self.listen, "ADMIN_PASSWORD": PASSWORD}
         return "people-hyper", [], "/me"
 
     def _prepare_people_tonic(self, _):
@@ -116,7 +118,7 @@ class Service:
         command += ["-keyout", str(key), "-out", str(certificate)]
         subprocess.run(command, stderr=subprocess.PIPE, check=True)
         self.tls = ssl.create_default_context(cafile=certificate)
-        given = ["--listen", f"127.0.0.1:{self.port}"]
+        given = ["--listen", self.listen]
         given += ["--certificate", str(certificate), "--key", str(key)]
         return "tls-hyper", given, "/health"
 
@@ -130,7 +132,7 @@ class Service:
             stderr=subprocess.PIPE,
             check=True,
         )
-        given = ["--listen", f"127.0.0.1:{self.port}", "--database", str(database)]
+        given = ["--listen", self.listen, "--database", str(database)]
         return "portal", given, "/api/health"
 
     def is_listening(self):
@@ -141,8 +143,9 @@ class Service:
         except ConnectionRefusedError:
             return False
 
-    def connect_tcp(self, source="127.0.0.1"):
-        stream = socket.create_connection(("127.0.0.1", self.port), TIMEOUT, (source, 0))
+    def connect_tcp(self, source=None):
+        source = source and (source, 0)
+        stream = socket.create_connection((self.host, self.port), TIMEOUT, source)
         stream.settimeout(TIMEOUT)
         return stream
 

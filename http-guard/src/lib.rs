@@ -123,6 +123,7 @@ mod responder;
 pub mod serve;
 mod service;
 mod setting;
+mod socket_address;
 pub mod stream;
 mod supervisor;
 pub mod telemetry;
@@ -150,6 +151,7 @@ pub use rejection_renderer::RejectionRenderer;
 pub use responder::{ProblemResponder, Responder};
 pub use service::{GuardedService, ResponseBody};
 pub use setting::SettingError;
+pub use socket_address::{SocketAddressError, parse_socket_address};
 pub use supervisor::{HealthError, Running, Supervisor};
 pub use unauthenticated::Unauthenticated;
 

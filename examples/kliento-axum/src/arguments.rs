@@ -4,6 +4,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use http_guard::parse_socket_address;
 use humantime::parse_duration;
 use kliento::{Timestamp, TrustAnchor};
 use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors};
@@ -15,8 +16,9 @@ use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors};
 /// logged.
 #[derive(clap::Parser)]
 pub(crate) struct Arguments {
-    /// The address to listen on; port 0 is any free one
+    /// The address to listen on, such as `[::1]:8080` or `[fe80::1%eth0]:8080`; port 0 is any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(value_parser = parse_socket_address)]
     pub(crate) listen: SocketAddr,
 
     /// An audience to accept tokens for; may be given several times

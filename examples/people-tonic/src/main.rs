@@ -10,6 +10,7 @@ use std::env;
 use std::sync::Arc;
 
 use http_guard::log::{self, LogFormat};
+use http_guard::parse_socket_address;
 use http_guard::serve::{Server, shutdown_signal};
 use kleidia_tower::ClientInfo;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
@@ -47,7 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let service = people_tonic::service(&accounts, workloads, workload_rules, "600/60".parse()?)?;
     let shutdown = shutdown_signal()?;
     let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:50051".to_owned());
-    let listener = TcpListener::bind(address).await?;
+    let listener = TcpListener::bind(parse_socket_address(&address)?).await?;
     log::announce(&format!("listening on http://{}", listener.local_addr()?));
     let _summary = Server::new().serve(listener, service, shutdown).await;
     Ok(())

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use http_guard::parse_socket_address;
 use kleidia_tower::rate_limit::{
     ForwardingHeader, Limit, Nat64Prefix, NetworkError, ProxyNetwork, TrustedProxies,
 };
@@ -14,17 +15,20 @@ use serde::Deserialize;
 use url::Url;
 
 pub(crate) use crate::setting_text::Period;
-use crate::setting_text::{kv_version, text, texts};
+use crate::setting_text::{kv_version, socket_address, text, texts};
 
 /// All settings; `None` stands for the default.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Settings {
-    /// The address to listen on; port 0 is any free one [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
+    /// The address to listen on, such as `[::1]:8080` or `[fe80::1%eth0]:8080`; port 0 is any free one
+    /// [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", value_parser = parse_socket_address)]
+    #[serde(deserialize_with = "socket_address")]
     pub(crate) listen: Option<SocketAddr>,
 
-    /// How long an access token is valid, such as 10s, 30m, 2h [default: 30m]
+    /// How long an access token is valid, such as 10s, 30m, 2h: at most as long as a session
+    /// [default: 30m]
     #[arg(long, value_name = "DURATION")]
     pub(crate) access_ttl: Option<Period>,
 
@@ -84,7 +88,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "N")]
     pub(crate) rejections_total: Option<u32>,
 
-    /// The same of all accounts that have signed in [default: 1000]
+    /// The same of all accounts that have signed in, of which one account has a quarter
+    /// [default: 1000]
     #[arg(long, value_name = "N")]
     pub(crate) rejections_accounts_total: Option<u32>,
 

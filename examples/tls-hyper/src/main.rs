@@ -17,6 +17,7 @@ use std::time::Duration;
 use clap::Parser;
 use http::{Request, Response};
 use http_guard::log::{self, LogFormat};
+use http_guard::parse_socket_address;
 use http_guard::serve::{Listener, Peer, RequestBody, Server, shutdown_signal};
 use tokio::net::TcpListener;
 use tower::{Service, service_fn};
@@ -32,8 +33,9 @@ const POLL_INTERVAL: Duration = Duration::from_secs(10);
 /// SIGTERM and SIGINT stop the service gracefully. `RUST_LOG` sets what is logged.
 #[derive(Parser)]
 struct Arguments {
-    /// The address to listen on; port 0 is any free one
+    /// The address to listen on, such as `[::1]:8443` or `[fe80::1%eth0]:8443`; port 0 is any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
+    #[arg(value_parser = parse_socket_address)]
     listen: SocketAddr,
 
     /// The certificate chain, in PEM

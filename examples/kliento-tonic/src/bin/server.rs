@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use http_guard::log::{self, LogFormat};
+use http_guard::parse_socket_address;
 use http_guard::serve::shutdown_signal;
 use humantime::parse_duration;
 use kliento::{Timestamp, TrustAnchor};
@@ -25,8 +26,9 @@ use tokio::net::TcpListener;
 /// it gracefully. `RUST_LOG` sets what is logged.
 #[derive(Parser)]
 struct Arguments {
-    /// The address to listen on; port 0 is any free one
+    /// The address to listen on, such as `[::1]:8080` or `[fe80::1%eth0]:8080`; port 0 is any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
+    #[arg(value_parser = parse_socket_address)]
     listen: SocketAddr,
 
     /// An audience to accept tokens for; may be given several times

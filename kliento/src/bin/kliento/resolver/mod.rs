@@ -6,12 +6,13 @@ mod https;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::str::FromStr;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
+use http_guard::{SocketAddressError, parse_socket_address};
 use reqwest::Url;
 use tokio::time::Instant;
 use veraid::retrieval::{ChainRetrieval, Query, Question, RetrievalError};
@@ -179,26 +180,16 @@ impl FromStr for Resolver {
 }
 
 /// Reads an IPv6 address with a zone (RFC 4007, 11), with or without a port.
-///
-/// The system resolves the zone, which is the name or the number of an interface.
 fn scoped_address(text: &str) -> Result<SocketAddr, ResolverError> {
-    let syntax = || ResolverError::Syntax(text.to_owned());
-    let (host, port) = match text.strip_prefix('[') {
-        None => (text, dns::PORT),
-        Some(rest) => match rest.split_once(']').ok_or_else(syntax)? {
-            (host, "") => (host, dns::PORT),
-            (host, port) => {
-                let port = port.strip_prefix(':').and_then(|port| port.parse().ok());
-                (host, port.ok_or_else(syntax)?)
-            }
-        },
+    let with_port = match text.strip_prefix('[') {
+        None => format!("[{text}]:{}", dns::PORT),
+        Some(_) if text.ends_with(']') => format!("{text}:{}", dns::PORT),
+        Some(_) => text.to_owned(),
     };
-    let (address, zone) = host.split_once('%').ok_or_else(syntax)?;
-    // A host name is never looked up.
-    address.parse::<Ipv6Addr>().map_err(|_| syntax())?;
-    let unknown = |source| ResolverError::Zone { zone: zone.to_owned(), source };
-    let resolved = (host, port).to_socket_addrs().map_err(unknown)?.next();
-    resolved.ok_or_else(syntax)
+    parse_socket_address(&with_port).map_err(|error| match error {
+        SocketAddressError::UnknownZone { zone, source } => ResolverError::Zone { zone, source },
+        _ => ResolverError::Syntax(text.to_owned()),
+    })
 }
 
 impl fmt::Display for Resolver {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http_guard::log::{self, LogFormat};
 use http_guard::serve::{Server, shutdown_signal};
-use http_guard::{Nat64Prefix, TrustedProxies};
+use http_guard::{Nat64Prefix, TrustedProxies, parse_socket_address};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -29,8 +29,9 @@ const MAX_CONCURRENT_STREAMS: u32 = 16;
 /// returns 200. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` filters the log.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The address to listen on; port 0 selects any free port
+    /// The address to listen on, such as `[::1]:8080` or `[fe80::1%eth0]:8080`; port 0 selects any free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(value_parser = parse_socket_address)]
     listen: SocketAddr,
 
     /// How far this clock may be behind the issuer's: 0s to 5m
