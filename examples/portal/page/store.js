@@ -3,14 +3,19 @@
 // A browser may block storage, and storage may be full. Then the record is in the memory of this tab
 // alone, and the page says so: the user stays signed in until the tab is reloaded or closed.
 //
-// A browser that needs memory discards tabs: it ends their page without an event and without their
-// locks, and loads it again later. So a tab leaves a mark, which it removes when it is closed. The
-// mark of a discarded tab stays, and with it the session.
+// A browser that needs memory discards hidden tabs: it ends their page without an event and without
+// their locks, and loads it again later. So a hidden tab leaves a mark with the time, which it removes
+// when it is closed or visible again. The mark of a discarded tab stays, and with it the session. So
+// does that of a hidden tab that crashed: nothing tells them apart. A mark therefore counts for some
+// hours only, and a tab that crashed while it was visible has none.
 
 const RECORD = "portal.session";
 const TAB = "portal.tab";
 const MARK = "portal.tab.";
+/** How long the mark of a tab counts that ended without an event, in milliseconds: a working day. */
+const MARK_TTL = 8 * 3600_000;
 
+let isOpen = true;
 let tab = `${Date.now()}-${Math.random()}`;
 /** The record, if it can't be stored. */
 let unstored = null;
@@ -40,7 +45,7 @@ export function write(record) {
 export function remove() {
   unstored = null;
   attempt(() => localStorage.removeItem(RECORD));
-  for (const mark of marks()) attempt(() => localStorage.removeItem(mark));
+  for (const key of marks()) attempt(() => localStorage.removeItem(key));
 }
 
 /** Whether a change in another tab concerns the record; `null` is the key of a deletion of everything. */
@@ -58,24 +63,39 @@ export function openTab(others) {
     // A duplicated tab has a copy of the other one's storage. With the same mark, closing either would
     // count for both.
     if (known !== null) tab = others?.includes(known) ? tab : known;
-    else if (isAlone && marks().length === 0) localStorage.removeItem(RECORD);
+    else if (isAlone && !marks().some(isRecent)) remove();
     // Survives reloading, restoring and discarding the tab, but not closing it.
     sessionStorage.setItem(TAB, tab);
   } catch {
     isBlocked = true;
   }
-  addEventListener("pagehide", () => attempt(() => localStorage.removeItem(MARK + tab)));
-  addEventListener("pageshow", mark);
+  // Closing a tab hides it too, afterwards.
+  addEventListener("pagehide", () => setOpen(false));
+  addEventListener("pageshow", () => setOpen(true));
+  document.addEventListener("visibilitychange", mark);
   return tab;
 }
 
-/** Marks this tab as one that uses the record. */
+/** Marks this tab, while it is hidden, as one that uses the record. Call it from time to time. */
 export function mark() {
-  if (read()) attempt(() => localStorage.setItem(MARK + tab, ""));
+  const isMarked = isOpen && document.visibilityState === "hidden" && read() !== null;
+  const key = MARK + tab;
+  attempt(() => (isMarked ? localStorage.setItem(key, Date.now()) : localStorage.removeItem(key)));
+}
+
+function setOpen(open) {
+  isOpen = open;
+  mark();
 }
 
 function marks() {
   return attempt(() => Object.keys(localStorage).filter((key) => key.startsWith(MARK))) ?? [];
+}
+
+/** Whether a mark counts, also if the clock was changed. */
+function isRecent(key) {
+  const time = Number(attempt(() => localStorage.getItem(key)));
+  return Math.abs(Date.now() - time) < MARK_TTL;
 }
 
 /** The result, or `null` if the browser denies access to the storage, or if it is full. */

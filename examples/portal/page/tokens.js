@@ -9,7 +9,9 @@
 // - Any script of this origin can read them. So no other script runs: the Content-Security-Policy
 //   forbids it, and this page never makes markup from text.
 // - They don't outlive the tabs: the first tab that opens deletes them, unless it was reloaded or
-//   restored, or another one was discarded. Closing the page signs the user out in this browser.
+//   restored, or a hidden one ended in the last hours without being closed: it may have been discarded.
+//   So closing the page signs the user out in this browser, also if a tab crashed that was visible, and
+//   after some hours if one crashed that was hidden. Without locks (see below), it does not.
 // - If they can't be stored, they are in the memory of the tab: see `store.js`.
 // - A tab refreshes under a lock, and reads the token under it. For browsers without locks, and while
 //   stores synchronise, the server has a grace period: it returns the same successor for a token that
@@ -21,8 +23,9 @@ import * as store from "/page/store.js";
 const TAB_LOCK = "portal.tab.";
 const REFRESH_LOCK = "portal.refresh";
 
-// In milliseconds; a longer timer fires immediately (HTML, 8.7).
-const MAX_DELAY = 2 ** 31 - 1;
+// In milliseconds. After each delay a hidden tab renews its mark, which counts for longer. And timers
+// beyond 2 ** 31 - 1 fire immediately (HTML, 8.7).
+const MAX_DELAY = 3600_000;
 
 /** Dispatches `change` after a sign-in, a refresh or a sign-out, here or in another tab. */
 export const changes = new EventTarget();
@@ -144,6 +147,7 @@ function refreshIn(delay) {
 }
 
 async function refreshWhenDue() {
+  store.mark();
   try {
     await validSession();
     failures = 0;

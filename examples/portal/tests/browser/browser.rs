@@ -160,6 +160,24 @@ impl Browser {
         self.web.windows().await.unwrap()
     }
 
+    /// Opens an empty window and switches to it.
+    pub(crate) async fn open_window(&self) -> WindowHandle {
+        let window = self.web.new_window().await.unwrap();
+        self.switch_to(&window).await;
+        window
+    }
+
+    /// Ends the process of the current tab without any event, as if it had run out of memory.
+    pub(crate) async fn crash_tab(&self) {
+        // The driver reports the crash as an error.
+        drop(self.web.cdp().send_raw("Page.crash", json!({})).await);
+    }
+
+    /// Opens a page of the portal that runs no script.
+    pub(crate) async fn go_to_health(&self, portal: &Portal) {
+        self.web.goto(format!("{}api/health", portal.url())).await.unwrap();
+    }
+
     pub(crate) async fn switch_to(&self, tab: &WindowHandle) {
         self.web.switch_to_window(tab.clone()).await.unwrap();
     }
@@ -234,7 +252,9 @@ impl Drop for Browser {
 fn is_expected(entry: &thirtyfour::BrowserLogEntry) -> bool {
     let is_api_error =
         entry.source.as_deref() == Some("network") && entry.message.contains("/api/");
-    is_api_error || entry.level != "SEVERE"
+    // The browser asks for the icon of `go_to_health`, which has no document to name one.
+    let is_icon = entry.message.contains("/favicon.ico");
+    is_api_error || is_icon || entry.level != "SEVERE"
 }
 
 /// Quotes a string for `XPath`, which has no escapes.

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::browser::Browser;
 use crate::portal::{ADMIN, Portal};
 
+const VISIBILITY: &str = "return document.visibilityState";
 const NOTICE: &str = "This browser does not let this page store data.";
 
 #[tokio::test]
@@ -90,6 +91,64 @@ async fn closing_a_duplicated_tab_does_not_close_the_other() {
     browser.close_other_tabs().await;
     browser.go_to(&portal).await;
     browser.assert_view("Sessions").await;
+    browser.close().await;
+}
+
+/// The browser discards only hidden tabs, so a visible one that ended without an event has crashed.
+#[tokio::test]
+async fn closing_the_page_signs_out_after_a_visible_tab_crashed() {
+    let portal = Portal::start(&[]);
+    let browser = Browser::open(&portal).await;
+    browser.sign_in(ADMIN).await;
+    let crashed = browser.current_tab().await;
+    let other = browser.open_window().await;
+    browser.switch_to(&crashed).await;
+    assert_eq!(browser.run(VISIBILITY, []).await, "visible");
+    browser.crash_tab().await;
+    browser.switch_to(&other).await;
+    browser.go_to(&portal).await;
+    browser.assert_focus("User name").await;
+    assert_eq!(browser.run("return localStorage.length", []).await, 0);
+    browser.close().await;
+}
+
+/// It may have been discarded.
+#[tokio::test]
+async fn closing_the_page_signs_out_some_hours_after_a_hidden_tab_crashed() {
+    let portal = Portal::start(&[]);
+    let browser = Browser::open(&portal).await;
+    browser.sign_in(ADMIN).await;
+    let crashed = browser.current_tab().await;
+    browser.open_tab().await;
+    let other = browser.current_tab().await;
+    // The driver shows the tab that it controls.
+    browser.switch_to(&crashed).await;
+    let hide = "Object.defineProperty(document, 'visibilityState', { value: 'hidden' });
+        document.dispatchEvent(new Event('visibilitychange'))";
+    browser.run(hide, []).await;
+    browser.crash_tab().await;
+    browser.switch_to(&other).await;
+    browser.go_to_health(&portal).await;
+    for (hours, is_signed_in) in [(7, true), (9, false)] {
+        let age = "for (const key of Object.keys(localStorage)) {
+                if (key.startsWith('portal.tab.')) {
+                    localStorage.setItem(key, Date.now() - arguments[0] * 3600_000);
+                }
+            }
+            return Object.keys(localStorage).filter((key) => key.startsWith('portal.tab.')).length";
+        assert_eq!(browser.run(age, [json!(hours)]).await, 1);
+        let tab = browser.current_tab().await;
+        browser.open_tab().await;
+        browser.go_to(&portal).await;
+        if is_signed_in {
+            browser.assert_view("Sessions").await;
+            browser.close_tab().await;
+            browser.switch_to(&tab).await;
+        } else {
+            browser.assert_focus("User name").await;
+            assert_eq!(browser.run("return localStorage.length", []).await, 0);
+        }
+    }
     browser.close().await;
 }
 
