@@ -18,6 +18,7 @@ mod setting_text;
 mod settings;
 mod unlock;
 mod vault;
+mod vault_client;
 
 use std::error::Error;
 use std::io::{self, Write as _};

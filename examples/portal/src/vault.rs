@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kleidia_tower::access_token::{KvVersion, VaultKeys, VaultLogin};
-use url::{Host, Url};
-use vaultrs::client::{VaultClient, VaultClientSettingsBuilder};
 use zeroize::Zeroizing;
 
 use crate::BoxError;
 use crate::settings::Settings;
+use crate::vault_client::{self, TlsFiles};
 
 /// The variable with the client's token, if there is no login.
 const TOKEN_VARIABLE: &str = "VAULT_TOKEN";
@@ -37,7 +36,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<Option<VaultKeys>, BoxEr
         Some(login) => options = options.with_login(login),
         None => token = client_token()?,
     }
-    let client = Arc::new(client(url, &token)?);
+    let client = Arc::new(vault_client::new(url, &token, &TlsFiles::from_environment())?);
     let mount = settings.vault_mount.as_deref().unwrap_or("secret");
     let path = settings.vault_path.as_deref().unwrap_or("portal");
     let keys = options.open(client, mount, path).await;
@@ -112,52 +111,4 @@ fn client_token() -> Result<Zeroizing<String>, BoxError> {
         .into());
     }
     Ok(token)
-}
-
-fn client(url: &Url, token: &str) -> Result<VaultClient, BoxError> {
-    let is_local = match url.host() {
-        Some(Host::Domain(domain)) => domain == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if is_local => {}
-        _ => {
-            return Err(
-                format!("--vault {url}: expected https://..., since keys are secret").into()
-            );
-        }
-    }
-    let mut settings = VaultClientSettingsBuilder::default();
-    // vaultrs verifies no certificate if VAULT_SKIP_VERIFY is set, even to nothing or to `false`.
-    let settings = settings.address(url).token(token).verify(true).build();
-    let settings = settings.map_err(|error| format!("--vault: {error}"))?;
-    VaultClient::new(settings).map_err(|error| format!("--vault: {error}").into())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::process::Command;
-
-    use super::*;
-
-    const NAME: &str = "vault::tests::certificates_are_verified_whatever_the_environment_says";
-    const VARIABLE: &str = "VAULT_SKIP_VERIFY";
-
-    #[test]
-    fn certificates_are_verified_whatever_the_environment_says() {
-        let client = client(&"https://vault.example.com".parse().unwrap(), "token").unwrap();
-        assert!(client.settings.verify);
-        if env::var_os(VARIABLE).is_some() {
-            return;
-        }
-        for value in ["", "false", "true", "1"] {
-            let mut test = Command::new(env::current_exe().unwrap());
-            let output = test.args([NAME, "--exact"]).env(VARIABLE, value).output().unwrap();
-            let stdout = String::from_utf8_lossy(&output.stdout);
-            assert!(output.status.success() && stdout.contains("1 passed"), "{value:?}: {stdout}");
-        }
-    }
 }

@@ -106,3 +106,17 @@ fn rejects_incomplete_options() {
         assert_fails(&output, &[text]);
     }
 }
+
+#[test]
+fn rejects_files_without_certificates() {
+    let database = TempDatabase::new();
+    let directory = database.file("authorities");
+    fs::create_dir(&directory).unwrap();
+    let file = directory.join("ca.pem");
+    fs::write(&file, "vault.example.com").unwrap();
+    let options = ["--vault", "https://127.0.0.1:1", "--vault-token-file", "t"];
+    for (variable, path) in [("VAULT_CACERT", &file), ("VAULT_CAPATH", &directory)] {
+        let output = command(&database.path(), &options).env(variable, path).output().unwrap();
+        assert_fails(&output, &[variable, "ca.pem: no certificate"]);
+    }
+}
