@@ -8,7 +8,7 @@ use crate::Rejection;
 const TARGET: &str = "kleidia_tower";
 
 /// The maximum length of an error in the log: parts of it may be a client's text.
-const MAX_ERROR_CHARACTERS: usize = 200;
+pub(crate) const MAX_ERROR_CHARACTERS: usize = 200;
 
 /// Requests of clients without valid credentials or permissions.
 static REJECTED: LogLimiter = LogLimiter::per_second(5);
@@ -33,8 +33,14 @@ pub(crate) fn log_rejection(rejection: &Rejection) {
         }
         _ if rejection.is_server_error() => {
             if let Some(suppressed) = UNAVAILABLE.allow() {
-                let error = error();
-                event!(error, target: TARGET, code, error, suppressed, "request check failed");
+                event!(
+                    error,
+                    target: TARGET,
+                    code,
+                    error = error(),
+                    suppressed,
+                    "request check failed"
+                );
             }
         }
         _ => {

@@ -13,7 +13,6 @@
 mod panicking_subscriber;
 
 use std::fs;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -186,7 +185,7 @@ async fn key_file_is_read_again(path: &Path, keys: &KeyFile) {
 async fn cleanup_continues() {
     let store = Arc::new(PanickingStore(AtomicUsize::new(0)));
     let settings = CleanupSettings::default().with_interval(Duration::from_millis(5)).unwrap();
-    let settings = settings.with_batch_size(NonZeroUsize::MIN);
+    let settings = settings.with_batch_size(1).unwrap();
     let cleanup = Cleanup::spawn(Arc::clone(&store) as _, SystemClock, settings);
     let health = cleanup.health_check();
     wait_until("a panic", || store.0.load(Ordering::SeqCst) >= 1).await;

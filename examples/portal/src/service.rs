@@ -4,12 +4,13 @@ use std::io::ErrorKind::NotFound;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use http_guard::log;
 use http_guard::serve::{Server, shutdown_signal};
+use http_guard::{log, log_text};
 use kleidia_tower::SettingError;
 use kleidia_tower::access_token::{KeyFile, KeyFileError, KeyProvider, KeyRing, SigningKey};
 use kleidia_tower::account::{AccountLookup, AccountSettings, Accounts};
@@ -17,6 +18,7 @@ use kleidia_tower::api::Api;
 use kleidia_tower::audit::{AuditKeyFiles, AuditSinks, RejectionLimits, TracingSink};
 use kleidia_tower::lockout::LockoutPolicy;
 use kleidia_tower::password::{PasswordHasher, PasswordPolicy};
+use kleidia_tower::rate_limit::SharedLimits;
 use kleidia_tower::session::KeyWatch;
 use kleidia_tower::store::{Cleanup, CleanupSettings};
 use secrecy::SecretString;
@@ -60,14 +62,16 @@ pub(crate) async fn run(
     settings: &Settings,
     demo: bool,
 ) -> Result<(), BoxError> {
-    let shutdown = shutdown_signal()?;
+    let mut shutdown = pin!(shutdown_signal()?);
     let limits = limits::shared_limits(settings)?;
-    let keys = open_keys(location, files.keys, settings).await?;
-    let audit_key = location.audit_key(&files.audit)?;
-    let service = Service::open(location, keys, audit_key, settings).await?;
-    if demo {
-        create_demo_admin(&service).await?;
-    }
+    // A server that does not respond must not delay the end.
+    let service = tokio::select! {
+        service = start(location, files, settings, demo, limits.as_ref()) => service?,
+        () = &mut shutdown => {
+            tracing::info!("stopped before the start was complete");
+            return Ok(());
+        }
+    };
     let database = &service.database;
     let cleanup = Cleanup::spawn(database.store(), database.clock(), CleanupSettings::default());
     let (accounts, events) = (&service.accounts, service.accounts.store().session_events());
@@ -78,8 +82,6 @@ pub(crate) async fn run(
     let feed_check = session_cache::feed_check(&**service.accounts.store(), settings);
     api = api.with_health_check("session-feed", feed_check);
     if let Some(limits) = &limits {
-        // An outage is logged, and does not keep the portal from starting.
-        drop(limits.check_store().await);
         api = api.with_shared_limits(limits);
     }
     let routes = routes::router(api, settings)?;
@@ -94,6 +96,27 @@ pub(crate) async fn run(
         tracing::warn!("stopped before all pending writes and audit records were done");
     }
     Ok(())
+}
+
+/// Opens the keys and the database, and checks whether the shared limits are available.
+async fn start(
+    location: &Location,
+    files: KeyFiles,
+    settings: &Settings,
+    demo: bool,
+    limits: Option<&SharedLimits>,
+) -> Result<Service, BoxError> {
+    let keys = open_keys(location, files.keys, settings).await?;
+    let audit_key = location.audit_key(&files.audit)?;
+    let service = Service::open(location, keys, audit_key, settings).await?;
+    if demo {
+        create_demo_admin(&service).await?;
+    }
+    if let Some(limits) = limits {
+        // An outage is logged, and does not keep the portal from starting.
+        drop(limits.check_store().await);
+    }
+    Ok(service)
 }
 
 impl Service {
@@ -146,7 +169,7 @@ impl Service {
             self.database.close().await;
         };
         if let (Err(error), ()) = tokio::join!(sinks, store) {
-            tracing::error!(%error, "failed to close the audit sinks");
+            tracing::error!(error = log_text(error), "failed to close the audit sinks");
         }
     }
 }
@@ -204,15 +227,15 @@ fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
         password_policy = password_policy.with_max_age(age)?;
     }
     let accounts = AccountSettings::default();
-    // The lifetime of a login bounds the others.
+    // The lifetime of a login bounds the others, that of a session the one of access tokens.
     let accounts =
         with(accounts, "login-ttl", settings.login_ttl, AccountSettings::with_login_ttl)?;
-    let accounts =
-        with(accounts, "access-ttl", settings.access_ttl, AccountSettings::with_access_ttl)?;
     let accounts =
         with(accounts, "refresh-ttl", settings.refresh_ttl, AccountSettings::with_refresh_ttl)?;
     let accounts =
         with(accounts, "session-ttl", settings.session_ttl, AccountSettings::with_session_ttl)?;
+    let accounts =
+        with(accounts, "access-ttl", settings.access_ttl, AccountSettings::with_access_ttl)?;
     let accounts = with(
         accounts,
         "refresh-grace",
@@ -278,7 +301,8 @@ async fn create_demo_admin(service: &Service) -> Result<(), BoxError> {
     let password = BASE64_URL_SAFE_NO_PAD.encode(random);
     // First: an account whose password is not printed would be of no use.
     if let Err(error) = writeln!(io::stdout(), "sign in as {NAME:?} with the password {password}") {
-        tracing::warn!(%error, "account {NAME:?} not created: failed to print its password");
+        let error = log_text(error);
+        tracing::warn!(error, "account {NAME:?} not created: failed to print its password");
         return Ok(());
     }
     create_admin::create(service, NAME, SecretString::from(password)).await

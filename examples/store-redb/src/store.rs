@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use kleidia_tower::audit::LogKey;
@@ -11,11 +12,14 @@ use kleidia_tower::store::StoreError;
 use kleidia_tower::store::rows::{EventRows, Operation, Publication, Sealing};
 use redb::{Database, ReadTransaction, ReadableDatabase as _, WriteTransaction};
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
+use tokio::time::timeout;
 
 use crate::tables::{self, corrupt, unavailable};
 
 /// How many operations can wait for the writer.
 const MAX_WAITING: usize = 1024;
+/// How long an operation waits for the writer.
+const WRITER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A store in one file, which one process opens. Acknowledged changes are on disk.
 pub struct RedbStore {
@@ -52,13 +56,14 @@ impl RedbStore {
         self.database.begin_read().map_err(unavailable)
     }
 
-    /// Runs an operation of a client, unless too many wait.
+    /// Runs an operation of a client, unless too many wait, or the writer is not free in time.
     pub(crate) async fn run<'a, T: Send + 'a>(
         &'a self,
         operation: Operation<'a, T>,
     ) -> Result<T, StoreError> {
         let waiting = self.queue.try_acquire().map_err(|_| StoreError::Busy)?;
-        let writer = self.writer().await;
+        let writer = timeout(WRITER_TIMEOUT, self.writer()).await;
+        let writer = writer.map_err(|_| StoreError::unavailable("the writer is not free"))?;
         drop(waiting);
         self.run_as(writer, operation).await
     }
@@ -122,5 +127,30 @@ impl EventRows for RedbRows {
 impl fmt::Debug for RedbStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedbStore").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kleidia_tower::audit::AuditKey;
+    use kleidia_tower::session::{EndReason, SessionStore as _};
+    use kleidia_tower::store::ChangeContext;
+    use kleidia_tower::{ClientInfo, Timestamp};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn operations_do_not_wait_for_the_writer_without_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = AuditKey::generate("tests").unwrap();
+        let store = RedbStore::open(directory.path().join("accounts.redb"), key).unwrap();
+        let writer = store.writer().await;
+        let (at, client) = (Timestamp::constant(1_795_370_580, 0), ClientInfo::default());
+        let change = ChangeContext { at, client, actor: None };
+        let end = || store.end_sessions_of_users(&[], EndReason::RevokedByAdmin, &change);
+        let error = end().await.unwrap_err();
+        assert_eq!(error.to_string(), "store unavailable: the writer is not free");
+        drop(writer);
+        assert!(end().await.unwrap().value.is_empty());
     }
 }

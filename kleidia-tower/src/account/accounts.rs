@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use http_guard::event;
 use http_guard::stream::StreamSettings;
+use http_guard::{event, log_text_up_to};
 use secrecy::SecretString;
 
 use super::{AccountError, AccountSettings};
@@ -20,6 +20,7 @@ use crate::rate_limit::RateLimiter;
 use crate::rbac::{Policy, PolicyProvider};
 use crate::session::{LastSeenWriter, SessionStreams, SessionView, streams};
 use crate::store::{ChangeContext, Committed, Store};
+use crate::telemetry::MAX_ERROR_CHARACTERS;
 use crate::{ClientInfo, Clock, Principal, SystemClock, Timestamp, UserId, time};
 
 /// The accounts of a service: login, refresh, logout, password changes, and administration.
@@ -248,7 +249,13 @@ impl Accounts {
             return Ok(());
         }
         let error = AccountError::ClientAddressUnknown;
-        self.0.logs_unknown_address.call_once(|| event!(error, "{error}"));
+        self.0.logs_unknown_address.call_once(|| {
+            event!(
+                error,
+                error = log_text_up_to(MAX_ERROR_CHARACTERS, &error),
+                "logins are rejected"
+            );
+        });
         Err(error)
     }
 
@@ -302,7 +309,7 @@ impl Accounts {
     ) -> Result<(SecretString, Duration), AccountError> {
         let SessionView { session, account } = view;
         let left = time::elapsed(now, session.expires_at).max(Duration::from_secs(1));
-        let ttl = self.0.settings.access_ttl.min(left);
+        let ttl = self.0.settings.access_ttl().min(left);
         let name = account.name.to_string();
         let claims = Claims::new(account.id, name, account.is_admin(), session.id, now, ttl)?;
         let issued = issue(keys, claims)?;

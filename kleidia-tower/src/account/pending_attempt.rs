@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_guard::{LogLimiter, event};
+use http_guard::{LogLimiter, event, log_text_up_to};
 
 use crate::lockout::{LockoutPolicy, LoginAttempt, PENDING_TIMEOUT, UnknownName};
 use crate::store::{ChangeContext, Store, StoreError};
+use crate::telemetry::MAX_ERROR_CHARACTERS;
 
 static FAILURES: LogLimiter = LogLimiter::per_second(1);
 
@@ -104,7 +105,8 @@ impl Settlement {
         while let Err(error) = self.settle().await {
             if waited >= PENDING_TIMEOUT {
                 if let Some(suppressed) = FAILURES.allow() {
-                    event!(warn, %error, suppressed, "failed to settle a login attempt");
+                    let error = log_text_up_to(MAX_ERROR_CHARACTERS, error);
+                    event!(warn, error, suppressed, "failed to settle a login attempt");
                 }
                 return;
             }

@@ -13,8 +13,9 @@ use crate::time::check_seconds;
 /// Settings of [`Accounts`](super::Accounts): lifetimes, the lockout and the password policy.
 ///
 /// Durations count in whole seconds; a fraction is dropped. A default follows the values that are
-/// set, and values that contradict each other are errors. To exceed 30 days, set
-/// [`with_login_ttl`](Self::with_login_ttl) first.
+/// set, and values that contradict each other are errors. So set a lifetime before those that it
+/// bounds, if they exceed its default: [`with_login_ttl`](Self::with_login_ttl), then
+/// [`with_session_ttl`](Self::with_session_ttl), then [`with_access_ttl`](Self::with_access_ttl).
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,14 +23,14 @@ use crate::time::check_seconds;
 /// use kleidia_tower::account::AccountSettings;
 ///
 /// let settings = AccountSettings::default()
-///     .with_access_ttl(Duration::from_secs(10 * 60))?
-///     .with_session_ttl(Duration::from_secs(8 * 3600))?;
-/// assert!(settings.with_access_ttl(Duration::ZERO).is_err());
+///     .with_session_ttl(Duration::from_secs(8 * 3600))?
+///     .with_access_ttl(Duration::from_secs(2 * 3600))?;
+/// assert!(settings.with_access_ttl(Duration::from_secs(9 * 3600)).is_err());
 /// # Ok::<(), kleidia_tower::SettingError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct AccountSettings {
-    pub(super) access_ttl: Duration,
+    access_ttl: Option<Duration>,
     refresh_ttl: Option<Duration>,
     session_ttl: Option<Duration>,
     pub(crate) login_ttl: Duration,
@@ -51,14 +52,15 @@ const MIN_REFRESHES: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
 impl AccountSettings {
-    /// Sets the lifetime of access tokens: 1 second to 1 day, 30 minutes by default. A token never
-    /// outlives its session.
+    /// Sets the lifetime of access tokens: 1 second to 1 day, and at most the
+    /// [lifetime of sessions](Self::with_session_ttl); 30 minutes by default. A token never outlives
+    /// its session: the last one of a login may be shorter.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.
     pub fn with_access_ttl(mut self, ttl: Duration) -> Result<Self, SettingError> {
-        self.access_ttl = check_seconds("access TTL", ttl, SECOND..=DAY)?;
-        Ok(self)
+        self.access_ttl = Some(check_seconds("access TTL", ttl, SECOND..=DAY)?);
+        self.checked()
     }
 
     /// Sets the lifetime of a login: how long after the password was entered its session and its
@@ -88,7 +90,7 @@ impl AccountSettings {
     /// [lifetime of a login](Self::with_login_ttl), 1 hour by default.
     ///
     /// # Errors
-    /// [`SettingError`] outside of these bounds.
+    /// [`SettingError`] outside of these bounds, or if access tokens would live longer.
     pub fn with_session_ttl(mut self, ttl: Duration) -> Result<Self, SettingError> {
         self.session_ttl = Some(check_seconds("session TTL", ttl, SECOND..=YEAR)?);
         self.checked()
@@ -153,8 +155,14 @@ impl AccountSettings {
         let (grace, refresh, login) = (self.refresh_grace(), self.refresh_ttl(), self.login_ttl);
         SettingError::check_at_most("refresh grace", grace, "refresh TTL", refresh)?;
         SettingError::check_at_most("refresh TTL", refresh, "login TTL", login)?;
-        SettingError::check_at_most("session TTL", self.session_ttl(), "login TTL", login)?;
+        let (access, session) = (self.access_ttl(), self.session_ttl());
+        SettingError::check_at_most("session TTL", session, "login TTL", login)?;
+        SettingError::check_at_most("access TTL", access, "session TTL", session)?;
         Ok(self)
+    }
+
+    pub(super) fn access_ttl(&self) -> Duration {
+        self.access_ttl.unwrap_or_else(|| self.session_ttl().min(1800 * SECOND))
     }
 
     pub(super) fn refresh_ttl(&self) -> Duration {
@@ -200,7 +208,7 @@ impl AccountSettings {
 impl Default for AccountSettings {
     fn default() -> Self {
         Self {
-            access_ttl: 1800 * SECOND,
+            access_ttl: None,
             refresh_ttl: None,
             session_ttl: None,
             login_ttl: 30 * DAY,
@@ -237,6 +245,21 @@ mod tests {
     }
 
     #[test]
+    fn rejects_access_tokens_beyond_the_session() {
+        let settings = AccountSettings::default();
+        let rejected = settings.clone().with_access_ttl(3601 * SECOND).unwrap_err();
+        assert_eq!(rejected.to_string(), "access TTL of 3601s exceeds session TTL of 3600s");
+        let longer = settings.with_session_ttl(7200 * SECOND).unwrap();
+        let longer = longer.with_access_ttl(3601 * SECOND).unwrap();
+        let session = longer.clone().with_session_ttl(3600 * SECOND).unwrap_err();
+        assert_eq!(session, rejected);
+        // The default of sessions is at most the lifetime of a login.
+        let login = AccountSettings::default().with_access_ttl(600 * SECOND).unwrap();
+        let error = login.with_login_ttl(599 * SECOND).unwrap_err();
+        assert_eq!(error.to_string(), "access TTL of 600s exceeds session TTL of 599s");
+    }
+
+    #[test]
     fn defaults_follow_other_values() {
         let settings = AccountSettings::default().with_login_ttl(5 * SECOND).unwrap();
         let lifetimes = (settings.refresh_ttl(), settings.session_ttl(), settings.refresh_grace());
@@ -246,5 +269,8 @@ mod tests {
             let expected = Limit::per(60 * SECOND, refreshes).unwrap();
             assert_eq!(settings.refresh_limit(), expected);
         }
+        assert_eq!(settings.access_ttl(), 5 * SECOND);
+        let settings = AccountSettings::default().with_session_ttl(600 * SECOND).unwrap();
+        assert_eq!(settings.access_ttl(), 600 * SECOND);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason, RejectionLimits};
 use crate::lockout::LoginSource;
-use crate::{ClientInfo, Timestamp};
+use crate::{ClientInfo, Timestamp, UserId};
 
 /// The maximum number of sources that the summaries of a minute name, of each kind of callers:
 /// those with the most rejections.
@@ -54,6 +54,8 @@ struct Window {
 struct Budget {
     recorded: u32,
     sources: HashMap<Source, SourceCounts>,
+    /// How many rejections of each account were recorded, from all sources.
+    accounts: HashMap<UserId, u32>,
     /// Counts of sources that have no entry.
     others: Counts,
 }
@@ -128,13 +130,9 @@ impl Window {
         first: &AuditEvent,
         events: &[AuditEvent],
     ) -> bool {
-        let per_source = limits.per_source();
-        let (budget, total) = if is_of_account(first) {
-            (&mut self.accounts, limits.accounts_total())
-        } else {
-            (&mut self.other_callers, limits.total())
-        };
-        budget.check(per_source, total, Source::from_event(first), events)
+        let account = authenticated_account(first);
+        let budget = if account.is_some() { &mut self.accounts } else { &mut self.other_callers };
+        budget.check(limits, account, Source::from_event(first), events)
     }
 
     fn take_summaries(&mut self) -> Vec<AuditEvent> {
@@ -148,23 +146,29 @@ impl Window {
 impl Budget {
     fn check(
         &mut self,
-        per_source: u32,
-        total: u32,
+        limits: RejectionLimits,
+        account: Option<UserId>,
         source: Source,
         events: &[AuditEvent],
     ) -> bool {
-        let has_room = self.recorded < total;
+        let total = if account.is_some() { limits.accounts_total() } else { limits.total() };
+        let of_account = account.and_then(|account| self.accounts.get(&account));
+        let has_account_room = of_account.is_none_or(|recorded| *recorded < limits.per_account());
+        let has_room = self.recorded < total && has_account_room;
         if !has_room && !self.sources.contains_key(&source) {
             self.others.add(events);
             return false;
         }
         let source = self.sources.entry(source).or_default();
-        if !has_room || source.recorded >= per_source {
+        if !has_room || source.recorded >= limits.per_source() {
             source.counts.add(events);
             return false;
         }
         source.recorded += 1;
         self.recorded += 1;
+        if let Some(account) = account {
+            *self.accounts.entry(account).or_default() += 1;
+        }
         true
     }
 
@@ -186,11 +190,11 @@ impl Budget {
     }
 }
 
-/// Returns whether the caller has authenticated as an account. Anyone can try to log in, and own a
+/// Returns the account as which the caller has authenticated. Anyone can try to log in, and own a
 /// domain with workloads.
-fn is_of_account(event: &AuditEvent) -> bool {
+fn authenticated_account(event: &AuditEvent) -> Option<UserId> {
     let is_login = matches!(event.kind, EventKind::LoginFailure | EventKind::LoginLocked);
-    !is_login && event.user.as_ref().is_some_and(|identity| identity.id.is_some())
+    event.user.as_ref().filter(|_| !is_login)?.id
 }
 
 impl Source {

@@ -52,7 +52,8 @@ impl RejectionLimits {
     }
 
     /// Sets the same for rejections of callers that have authenticated as an account: 1 to 100,000.
-    /// 1,000 by default, or the limit of a source if that is more.
+    /// 1,000 by default, or the limit of a source if that is more. One account has a quarter of
+    /// them, from however many networks, or the limit of a source if that is more.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds, or below the limit of a source.
@@ -81,6 +82,11 @@ impl RejectionLimits {
 
     pub(super) fn accounts_total(self) -> u32 {
         self.accounts_total.unwrap_or_else(|| self.default_total())
+    }
+
+    /// Returns how many rejections of one account are recorded, so that it leaves room for others.
+    pub(super) fn per_account(self) -> u32 {
+        self.per_source().max(self.accounts_total().div_ceil(4))
     }
 
     fn default_total(self) -> u32 {

@@ -26,8 +26,9 @@ use crate::{Clock, HealthError, Timestamp, time};
 /// # Rejections
 /// Anyone can cause denials, and failed logins of unknown names, so only the first ones of a minute
 /// are recorded ([`Self::with_rejection_limits`]): 60 of one source, 1,000 of callers that have
-/// authenticated as an account, and 1,000 of all others. A source is an IPv4 address, an IPv6 /64
-/// network, or the account or workload if the address is unknown. Further rejections are counted.
+/// authenticated as an account, and 1,000 of all others. One account has a quarter of those of
+/// accounts. A source is an IPv4 address, an IPv6 /64 network, or the account or workload if the
+/// address is unknown. Further rejections are counted.
 /// At the end of the minute, or at [`Self::flush`], one record for each source and kind has their
 /// number ([`Reason::MoreWithinMinute`](super::Reason::MoreWithinMinute)). It has the time of the
 /// last one that was counted, and for IPv6 the first address of the network. The 100 sources with

@@ -6,10 +6,16 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::timeout;
 
 use super::Policy;
 use crate::SettingError;
+
+/// How long a load takes at most, and how long a caller waits, for a load of others and its own.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How many callers wait at the same time at most.
+const MAX_WAITING: usize = 1000;
 
 /// Provides the current policy. A [`Policy`] is itself a provider.
 #[async_trait]
@@ -35,7 +41,10 @@ pub struct PolicyError(#[source] Arc<dyn std::error::Error + Send + Sync>);
 /// Caches the policy of another provider, for 5 minutes by default.
 ///
 /// A change takes effect within the TTL. When the TTL has passed and the policy cannot be loaded,
-/// requests are rejected with 503. Concurrent requests share one load, and its error.
+/// requests are rejected with 503. Concurrent requests share one load, and its error. At most 1,000
+/// wait at the same time, for 5 seconds at most; the others are rejected with 503 too.
+///
+/// It needs a Tokio runtime with time enabled.
 ///
 /// ```
 /// use std::time::Duration;
@@ -51,6 +60,8 @@ pub struct CachedPolicy<P> {
     ttl: Duration,
     loaded: ArcSwapOption<Loaded>,
     loading: Mutex<()>,
+    /// A permit for each caller that may wait for a load.
+    waiting: Semaphore,
 }
 
 /// The outcome of a load.
@@ -58,6 +69,15 @@ struct Loaded {
     started_at: Instant,
     finished_at: Instant,
     outcome: Result<Policy, PolicyError>,
+}
+
+/// Why a caller did not get the outcome of a load.
+#[derive(Debug, thiserror::Error)]
+enum LoadError {
+    #[error("{MAX_WAITING} requests wait for the policy")]
+    TooManyWaiting,
+    #[error("not loaded within {} s", TIMEOUT.as_secs())]
+    TimedOut,
 }
 
 impl PolicyError {
@@ -74,7 +94,8 @@ impl<P: PolicyProvider> CachedPolicy<P> {
     /// Creates a cache with the [default TTL](Self::DEFAULT_TTL).
     pub fn new(provider: P) -> Self {
         let (loaded, loading) = (ArcSwapOption::empty(), Mutex::new(()));
-        Self { provider, ttl: Self::DEFAULT_TTL, loaded, loading }
+        let waiting = Semaphore::new(MAX_WAITING);
+        Self { provider, ttl: Self::DEFAULT_TTL, loaded, loading, waiting }
     }
 
     /// Sets how long a policy is cached, from the start of its load: 0 to 1 day; 5 minutes by
@@ -102,6 +123,28 @@ impl<P: PolicyProvider> CachedPolicy<P> {
             .filter(|loaded| loaded.finished_at >= since)
             .map(|loaded| loaded.outcome.clone())
     }
+
+    /// Waits for the load in progress, or loads the policy.
+    async fn load(&self) -> Result<Policy, PolicyError> {
+        let since = Instant::now();
+        let _guard = self.loading.lock().await;
+        // Requests that waited share the load that finished meanwhile, even if it failed.
+        if let Some(outcome) = self.loaded_since(since) {
+            return outcome;
+        }
+        let started_at = Instant::now();
+        // The next caller that waits must not start another load when this one times out.
+        let outcome = within_timeout(self.provider.policy()).await;
+        let loaded = Loaded { started_at, finished_at: Instant::now(), outcome: outcome.clone() };
+        self.loaded.store(Some(Arc::new(loaded)));
+        outcome
+    }
+}
+
+async fn within_timeout(
+    loading: impl Future<Output = Result<Policy, PolicyError>>,
+) -> Result<Policy, PolicyError> {
+    timeout(TIMEOUT, loading).await.unwrap_or_else(|_| Err(PolicyError::new(LoadError::TimedOut)))
 }
 
 #[async_trait]
@@ -110,17 +153,9 @@ impl<P: PolicyProvider> PolicyProvider for CachedPolicy<P> {
         if let Some(policy) = self.cached() {
             return Ok(policy);
         }
-        let since = Instant::now();
-        let _guard = self.loading.lock().await;
-        // Requests that waited share the load that finished meanwhile, even if it failed.
-        if let Some(outcome) = self.loaded_since(since) {
-            return outcome;
-        }
-        let started_at = Instant::now();
-        let outcome = self.provider.policy().await;
-        let loaded = Loaded { started_at, finished_at: Instant::now(), outcome: outcome.clone() };
-        self.loaded.store(Some(Arc::new(loaded)));
-        outcome
+        let waiting = self.waiting.try_acquire();
+        let _waiting = waiting.map_err(|_| PolicyError::new(LoadError::TooManyWaiting))?;
+        within_timeout(self.load()).await
     }
 
     fn try_current(&self) -> Option<Policy> {

@@ -38,9 +38,11 @@ use crate::{Clock, SessionId, SettingError, Timestamp, TokenDigest, UserId};
 /// # Load
 /// At most 10,000 sessions are cached by default, at about 1 KiB each. Unknown sessions are not
 /// cached. One query at a time looks a session up, for all its requests. A session in use is looked
-/// up again before its entry expires, so a store that is slow for a moment delays no request.
+/// up again before its entry expires, so a store that is slow for a moment delays no request. A
+/// query takes at most 5 seconds. At most 1,000 queries are in progress and requests wait for those
+/// of others; further requests fail with [`StoreError::Busy`].
 ///
-/// It needs a Tokio runtime: a change runs to completion even if the caller drops its future, so
+/// It needs a Tokio runtime with time enabled: a change runs to completion even if the caller drops its future, so
 /// that the cache is always invalidated.
 ///
 /// ```

@@ -1,14 +1,14 @@
 //! A task that deletes expired rows in batches.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http_guard::{Supervisor, event};
+use http_guard::{Supervisor, event, log_text_up_to};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{PurgeStore, Retention, StoreError};
+use crate::telemetry::MAX_ERROR_CHARACTERS;
 use crate::{Clock, HealthError, SettingError};
 
 /// A task that deletes expired rows at start and then at intervals. Dropping it stops the task
@@ -58,7 +58,7 @@ enum Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CleanupSettings {
     interval: Duration,
-    batch_size: NonZeroUsize,
+    batch_size: usize,
     retention: Retention,
 }
 
@@ -85,7 +85,11 @@ impl Cleanup {
     pub async fn stop(self) {
         drop(self.stop);
         if let Err(error) = self.task.await {
-            event!(error, %error, "cleanup task failed");
+            event!(
+                error,
+                error = log_text_up_to(MAX_ERROR_CHARACTERS, error),
+                "cleanup task failed"
+            );
         }
     }
 }
@@ -101,10 +105,14 @@ impl CleanupSettings {
         Ok(Self { interval: SettingError::check("cleanup interval", interval, bounds)?, ..self })
     }
 
-    /// Sets how many rows of each kind one transaction deletes. 1,000 by default.
-    #[must_use]
-    pub const fn with_batch_size(self, batch_size: NonZeroUsize) -> Self {
-        Self { batch_size, ..self }
+    /// Sets how many rows of each kind one transaction deletes: 1 to 100,000, 1,000 by default.
+    /// In SQLite and in memory, other changes wait for it.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_batch_size(self, rows: usize) -> Result<Self, SettingError> {
+        let batch_size = SettingError::check("cleanup batch size", rows, 1..=100_000)?;
+        Ok(Self { batch_size, ..self })
     }
 
     /// Sets how long expired sessions are kept.
@@ -116,7 +124,7 @@ impl CleanupSettings {
 
 impl Default for CleanupSettings {
     fn default() -> Self {
-        const BATCH_SIZE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(999);
+        const BATCH_SIZE: usize = 1000;
         let (interval, retention) = (Duration::from_secs(60), Retention::default());
         Self { interval, batch_size: BATCH_SIZE, retention }
     }
@@ -163,11 +171,12 @@ async fn run_batch(
     let Some(removed) = batch else { return Batch::Failed };
     supervisor.record(&removed, started_at);
     match removed {
-        Ok(removed) if removed >= settings.batch_size.get() => Batch::Full,
+        Ok(removed) if removed >= settings.batch_size => Batch::Full,
         Ok(_) => Batch::Last,
         Err(error) => {
             if !has_failed {
-                event!(warn, %error, "cleanup failed");
+                let error = log_text_up_to(MAX_ERROR_CHARACTERS, error);
+                event!(warn, error, "cleanup failed");
             }
             Batch::Failed
         }
@@ -180,7 +189,7 @@ async fn delete_batch(
     settings: &CleanupSettings,
 ) -> Result<usize, StoreError> {
     let now = clock.now().ok_or_else(|| StoreError::unavailable("clock unavailable"))?;
-    store.purge(now, &settings.retention, settings.batch_size.get()).await
+    store.purge(now, &settings.retention, settings.batch_size).await
 }
 
 fn is_stopped(stopped: &mut oneshot::Receiver<()>) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use http_guard::{LogLimiter, Supervisor, event};
+use http_guard::{LogLimiter, Supervisor, event, log_text_up_to};
 use tokio::task::JoinHandle;
 
 use super::log_continuity::ContinuityCheck;
@@ -14,6 +14,7 @@ use super::operations::{self, KeyReplacement};
 use super::transactional::Transactional;
 use super::{ChangeContext, StoreError, log_detachment};
 use crate::audit::{AuditKey, Checkpoint, LogKey};
+use crate::telemetry::MAX_ERROR_CHARACTERS;
 use crate::{HealthError, SettingError};
 
 /// How long another transaction may seal without a larger checkpoint. Any session can hold the
@@ -242,6 +243,7 @@ async fn run(store: Arc<impl Transactional>, interval: Duration) {
         if let Some(sealed) = sealed {
             supervisor.record(&sealed, started_at);
             if let Some((error, suppressed)) = log.next(sealed.err().as_ref()) {
+                let error = log_text_up_to(MAX_ERROR_CHARACTERS, error);
                 event!(error, error, suppressed, "failed to seal audit records");
             }
         }

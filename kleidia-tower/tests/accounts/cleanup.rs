@@ -1,6 +1,5 @@
 //! `Cleanup`: the task that deletes expired rows.
 
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -47,8 +46,15 @@ fn counting_store(service: &Service, failures: usize) -> Arc<CountingStore> {
 }
 
 fn settings(interval: Duration) -> CleanupSettings {
-    let batch_size = NonZeroUsize::new(3).unwrap();
-    CleanupSettings::default().with_interval(interval).unwrap().with_batch_size(batch_size)
+    CleanupSettings::default().with_interval(interval).unwrap().with_batch_size(3).unwrap()
+}
+
+#[test]
+fn batch_size_is_bounded() {
+    for (rows, is_valid) in [(0, false), (1, true), (100_000, true), (100_001, false)] {
+        let settings = CleanupSettings::default().with_batch_size(rows);
+        assert_eq!(settings.is_ok(), is_valid, "{rows}");
+    }
 }
 
 /// Returns a clock at whose time everything has expired.

@@ -150,3 +150,23 @@ async fn cancelled_load_does_not_block_others() {
     assert!(cached.policy().await.is_ok());
     assert_eq!(database.loads(), 2);
 }
+
+#[tokio::test]
+async fn callers_that_wait_for_a_load_are_bounded_in_number_and_time() {
+    let database = Database::new();
+    database.0.permits.forget_permits(Semaphore::MAX_PERMITS);
+    let cached = CachedPolicy::new(database.clone());
+    let mut waiting: Vec<_> = (0..1000).map(|_| Box::pin(cached.policy())).collect();
+    for call in &mut waiting {
+        assert!(futures_util::poll!(call).is_pending());
+    }
+    let error = cached.policy().await.unwrap_err();
+    assert_eq!(error.to_string(), "policy unavailable: 1000 requests wait for the policy");
+    for outcome in future::join_all(waiting).await {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.to_string(), "policy unavailable: not loaded within 5 s");
+    }
+    assert_eq!(database.loads(), 1, "those that wait start no further load");
+    database.0.permits.add_permits(1);
+    assert!(cached.policy().await.is_ok());
+}

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use futures_util::poll;
 use kleidia_tower::account::{AccountUpdate, PasswordChange, TokenSet};
 use kleidia_tower::session::{
     EndReason, SessionCachingStore, SessionLookup, SessionSelector, SessionStore as _,
@@ -204,6 +206,31 @@ async fn requests_of_a_session_share_a_lookup() {
         assert_eq!(other.await.unwrap(), "alice");
     }
     assert_eq!(fixture.store.lookups(), 1);
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_a_lookup_are_bounded_in_number_and_time() {
+    let fixture = Fixture::with_cache().await;
+    let (alice, root) = (fixture.log_in("alice").await, fixture.log_in("root").await);
+    let [alice, root] = [alice, root].map(|tokens| SessionLookup::Id(tokens.session.session.id));
+    // The store does not respond.
+    let pause = fixture.store.pause_next_lookup();
+    let store = fixture.accounts.store();
+    let mut waiting: Vec<_> = (0..1000).map(|_| Box::pin(store.session(alice))).collect();
+    for lookup in &mut waiting {
+        assert!(poll!(lookup).is_pending());
+    }
+    pause.reached.notified().await;
+    for session in [alice, root] {
+        let busy = store.session(session).await.unwrap_err();
+        assert_eq!(busy.to_string(), "the store's queue is full");
+    }
+    for outcome in join_all(waiting).await {
+        let error = outcome.unwrap_err().to_string();
+        assert_eq!(error, "store unavailable: no response within 5 s");
+    }
+    assert_eq!(fixture.store.lookups(), 1, "those that wait start no further query");
+    assert!(store.session(alice).await.unwrap().is_some());
 }
 
 /// While the store is slow, requests do not wait for it: the session is looked up before its entry

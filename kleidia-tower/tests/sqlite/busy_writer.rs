@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{AccountError, Accounts, LoginRequest};
 use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::RoleName;
-use kleidia_tower::session::{RefreshCheck, Rotation, RotationOutcome, SessionStore as _};
+use kleidia_tower::session::{
+    RefreshCheck, Rotation, RotationOutcome, SessionLookup, SessionStore as _,
+};
 use kleidia_tower::store::{SqliteOptions, SqliteStore, StoreError};
 use kleidia_tower::{ClientInfo, Rejection, SessionId};
 use sqlx::Connection as _;
@@ -22,6 +25,24 @@ async fn open(database: &TempDatabase) -> Arc<SqliteStore> {
     let options = SqliteOptions::default().with_busy_timeout(Duration::from_secs(600)).unwrap();
     let options = options.with_queue_limit(QUEUE_LIMIT).unwrap();
     Arc::new(SqliteStore::open_with(&database.path, audit_key(), options).await.unwrap())
+}
+
+/// Each read holds a connection for a moment, so all but the first ones wait.
+#[tokio::test]
+async fn reads_that_wait_for_a_connection_are_bounded() {
+    let database = TempDatabase::new();
+    let options = SqliteOptions::default().with_readers(2).unwrap();
+    let options = options.with_queue_limit(QUEUE_LIMIT).unwrap();
+    let store = SqliteStore::open_with(&database.path, audit_key(), options).await.unwrap();
+    let reads = (0..100).map(|_| store.session(SessionLookup::Id(SessionId::new(1))));
+    let outcomes = join_all(reads).await;
+    let busy = outcomes.iter().filter(|outcome| matches!(outcome, Err(StoreError::Busy))).count();
+    let done = outcomes.iter().filter(|outcome| matches!(outcome, Ok(None))).count();
+    assert_eq!(busy + done, 100, "{outcomes:?}");
+    // The first poll of a read may already complete it.
+    assert!((5..50).contains(&done), "{done}");
+    assert!(store.session(SessionLookup::Id(SessionId::new(1))).await.unwrap().is_none());
+    store.close().await;
 }
 
 #[tokio::test]

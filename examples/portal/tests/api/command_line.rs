@@ -70,7 +70,7 @@ fn rejects_invalid_settings() {
     for (arguments, text) in [
         (["--access-ttl", "0s"], "--access-ttl: access TTL is out of bounds"),
         (["--session-ttl", "0s"], "--session-ttl: session TTL is out of bounds"),
-        (["--refresh-ttl", "10ms"], "--refresh-ttl: refresh TTL is out of bounds"),
+        (["--refresh-ttl", "0s"], "--refresh-ttl: refresh TTL is out of bounds"),
         (["--lockout-threshold", "0"], "--lockout-threshold must be"),
         (["--argon2-permits", "0"], "--argon2-permits must be"),
         (["--access-ttl", "1m"], "failed to listen on 192.0.2.1:1"),
@@ -80,6 +80,8 @@ fn rejects_invalid_settings() {
     }
     for arguments in [
         ["--access-ttl", "soon"],
+        // Half a second would be dropped.
+        ["--session-ttl", "1500ms"],
         ["--login-limit", "3"],
         ["--login-limit", "0/60"],
         ["--refresh-limit", "0/60"],
@@ -104,6 +106,14 @@ fn rejects_contradictory_settings_with_both_values() {
             vec!["--session-ttl", "2h", "--login-ttl", "1h"],
             "session TTL of 7200s exceeds login TTL of 3600s",
         ),
+        (
+            vec!["--access-ttl", "2h"],
+            "--access-ttl: access TTL of 7200s exceeds session TTL of 3600s",
+        ),
+        (
+            vec!["--session-ttl", "10m", "--access-ttl", "11m"],
+            "--access-ttl: access TTL of 660s exceeds session TTL of 600s",
+        ),
         (vec!["--max-sessions", "0"], "--max-sessions: maximum of sessions is out of bounds"),
         (
             vec!["--cache-sessions", "10ms"],
@@ -118,6 +128,8 @@ fn rejects_contradictory_settings_with_both_values() {
         // Without the audience, no workload is accepted.
         (vec!["--kliento-allow-organisation", "example.com"], "need --kliento-audience"),
         (vec!["--kliento-audience", "a", "--kliento-clock-skew", "6m"], "300s"),
+        (vec!["--access-ttl", "2h", "--session-ttl", "3h"], "failed to listen on 192.0.2.1:1"),
+        (vec!["--session-ttl", "10m"], "failed to listen on 192.0.2.1:1"),
         (vec!["--rejections-total", "20"], "failed to listen on 192.0.2.1:1"),
         (vec!["--cache-sessions", "1m"], "failed to listen on 192.0.2.1:1"),
         (vec!["--login-ttl", "1m"], "failed to listen on 192.0.2.1:1"),

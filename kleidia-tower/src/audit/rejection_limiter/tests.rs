@@ -114,18 +114,18 @@ fn accounts_have_a_budget_of_their_own() {
     let limits = RejectionLimits::default().with_per_source(2).unwrap();
     let limits = limits.with_total(6).unwrap().with_accounts_total(4).unwrap();
     let limiter = RejectionLimiter::new(limits);
-    let of_account = |kind, address: &str| {
-        let user = AuditIdentity { id: Some(crate::UserId::new(7)), name: "alice".to_owned() };
+    let of_account = |id, kind, address: &str| {
+        let user = AuditIdentity { id: Some(UserId::new(id)), name: "alice".to_owned() };
         [AuditEvent { user: Some(user), ..event(kind, address, 0) }]
     };
     let unknown = [AuditEvent { user: None, ..event(EventKind::LoginFailure, "10.0.0.1", 0) }];
     assert_eq!(admitted(&limiter, &unknown, 10), 2);
-    let locked = of_account(EventKind::LoginLocked, "10.0.0.2");
+    let locked = of_account(7, EventKind::LoginLocked, "10.0.0.2");
     assert_eq!(admitted(&limiter, &locked, 10), 2, "anyone can cause it");
     assert_eq!(admitted(&limiter, &denial("10.0.0.3", 0), 10), 2, "of a workload");
     assert_eq!(admitted(&limiter, &denial("10.0.0.4", 0), 10), 0, "the total is reached");
-    for (address, expected) in [("10.0.0.1", 2), ("10.0.0.4", 2), ("10.0.0.5", 0)] {
-        let denial = of_account(EventKind::PermissionDenied, address);
+    for (id, address, expected) in [(7, "10.0.0.1", 2), (8, "10.0.0.4", 2), (9, "10.0.0.5", 0)] {
+        let denial = of_account(id, EventKind::PermissionDenied, address);
         assert_eq!(admitted(&limiter, &denial, 10), expected, "{address}");
     }
     let counted: u64 = limiter
@@ -137,6 +137,27 @@ fn accounts_have_a_budget_of_their_own() {
         })
         .sum();
     assert_eq!(counted, 70 - 6 - 4, "each is recorded or counted");
+}
+
+/// An account that many networks use leaves room for the records of others.
+#[test]
+fn one_account_has_a_part_of_the_budget() {
+    let limits = RejectionLimits::default().with_per_source(2).unwrap();
+    let limiter = RejectionLimiter::new(limits.with_accounts_total(12).unwrap());
+    let denial_of = |account, host| {
+        let user = AuditIdentity { id: Some(UserId::new(account)), name: "a".to_owned() };
+        let event = event(EventKind::PermissionDenied, &format!("10.0.0.{host}"), 0);
+        [AuditEvent { user: Some(user), ..event }]
+    };
+    let recorded: usize = (0..20).map(|host| admitted(&limiter, &denial_of(7, host), 10)).sum();
+    assert_eq!(recorded, 3);
+    assert_eq!(admitted(&limiter, &denial_of(8, 1), 10), 1, "the limit of the source");
+    assert_eq!(admitted(&limiter, &denial_of(8, 20), 10), 2);
+    assert_eq!(admitted(&limiter, &denial_of(9, 21), 10), 2);
+    let summaries = limiter.take_summaries();
+    let counted: u64 = described(&summaries).iter().map(|(_, _, count)| count).sum();
+    assert_eq!(counted, 20 * 10 + 3 * 10 - 8, "each is recorded or counted");
+    assert_eq!(limiter.window().accounts.sources.len(), 4);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use http_guard::{LogLimiter, Supervisor, event};
+use http_guard::{LogLimiter, Supervisor, event, log_text_up_to};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::error::Elapsed;
@@ -26,6 +26,7 @@ use super::options::PostgresOptions;
 use crate::session::{SessionEvent, SessionEvents};
 use crate::store::StoreError;
 use crate::store::without_subscriber::without_subscriber;
+use crate::telemetry::MAX_ERROR_CHARACTERS;
 
 /// How long a heartbeat may take before the connection is closed.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -136,7 +137,8 @@ impl Listener {
             self.events.publish(SessionEvent::Missed);
             supervisor.record(&Err::<(), _>(&error), started_at);
             if let Some(suppressed) = LOSSES.allow() {
-                event!(warn, %error, suppressed, "session feed lost");
+                let error = log_text_up_to(MAX_ERROR_CHARACTERS, error);
+                event!(warn, error, suppressed, "session feed lost");
             }
             if started_at.elapsed() > MAX_PAUSE {
                 pause = MIN_PAUSE;

@@ -9,7 +9,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, Transaction};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::store_error;
 use super::file::DatabaseFile;
@@ -26,9 +26,9 @@ use crate::store::{OpenError, StoreError};
 /// Acknowledged changes are on disk: the journal is a write-ahead log that is synchronised with
 /// each transaction (`synchronous=FULL`). One connection writes, in the order of arrival, and
 /// several read, so reads do not wait for writes. Several processes on one machine can share the
-/// file, on a local disk. At most 1,024 operations wait for the writing connection, by default:
-/// further ones fail with [`StoreError::Busy`]. Triggers in the database reject changes to the
-/// audit log.
+/// file, on a local disk. At most 1,024 operations wait for the writing connection, by default, and
+/// as many for the reading ones: further ones fail with [`StoreError::Busy`]. Triggers in the
+/// database reject changes to the audit log.
 ///
 /// If a caller drops an operation, it is committed completely or not at all. If the file is removed
 /// or replaced, every operation fails until the store is opened again.
@@ -78,6 +78,8 @@ struct Database {
     readers: SqlitePool,
     /// A permit for each operation that may wait for the writer.
     queue: Semaphore,
+    /// A permit for each read that has a connection or may wait for one.
+    reads: Semaphore,
     events: SessionEvents,
     key: LogKey,
     sealing: Sealing,
@@ -126,10 +128,12 @@ impl SqliteStore {
         migrations::run(&mut *writer.acquire().await.map_err(open_error)?, signs).await?;
         let readers = options.pool(options.readers);
         let readers = readers.connect_with(connect.read_only(true)).await.map_err(open_error)?;
-        let queue = usize::try_from(options.queue_limit).unwrap_or(Semaphore::MAX_PERMITS);
-        let queue = Semaphore::new(queue.min(Semaphore::MAX_PERMITS));
+        let permits = |limit| usize::try_from(limit).unwrap_or(Semaphore::MAX_PERMITS);
+        let semaphore = |limit| Semaphore::new(permits(limit).min(Semaphore::MAX_PERMITS));
+        let queue = semaphore(options.queue_limit);
+        let reads = semaphore(options.queue_limit.saturating_add(options.readers));
         let (events, sealing) = (SessionEvents::default(), Sealing::default());
-        let database = Database { file, writer, readers, queue, events, key, sealing };
+        let database = Database { file, writer, readers, queue, reads, events, key, sealing };
         let database = Arc::new(database);
         let handle = || Self { database: Arc::clone(&database), sealer: Mutex::new(None) };
         database.sealing.check_key(&handle()).await?;
@@ -193,6 +197,11 @@ impl SqliteStore {
         self.database.file.check()
     }
 
+    /// Returns a permit for a read of a client, unless too many wait. The read holds it.
+    pub(super) fn reading(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        self.database.reads.try_acquire().map_err(|_| StoreError::Busy)
+    }
+
     /// Returns the reading connections.
     pub(super) fn readers(&self) -> Result<&SqlitePool, StoreError> {
         self.database.file.check()?;
@@ -221,8 +230,9 @@ impl SqliteOptions {
         Ok(Self { busy_timeout, ..self })
     }
 
-    /// Sets how many operations can wait for the writing connection: 1 to 1,000,000, 1,024 by
-    /// default. The others fail with [`StoreError::Busy`]. The deletion of expired rows is not
+    /// Sets how many operations can wait for the writing connection, and how many for the reading
+    /// ones: 1 to 1,000,000, 1,024 by default. The others fail with [`StoreError::Busy`]. The
+    /// deletion of expired rows, and the sealing and the verification of the audit log are not
     /// limited.
     ///
     /// # Errors

@@ -42,6 +42,7 @@ impl Transactional for SqliteStore {
         &self,
         key: AccountLookup<'_>,
     ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
+        let _reading = self.reading()?;
         let found = match key {
             AccountLookup::Id(id) => {
                 query(account_by_id()).bind(id.get()).fetch_optional(self.readers()?)
@@ -62,6 +63,7 @@ impl Transactional for SqliteStore {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError> {
+        let _reading = self.reading()?;
         let found =
             query(ACCOUNTS).bind(after.map_or(i64::MIN, UserId::get)).bind(sql_limit(limit));
         let found =
@@ -70,6 +72,7 @@ impl Transactional for SqliteStore {
     }
 
     async fn read_password_parameters(&self) -> Result<Vec<String>, StoreError> {
+        let _reading = self.reading()?;
         // One lookup in the index for each of the few values.
         let found = query(
             "WITH RECURSIVE used (parameters) AS (SELECT min(password_parameters) FROM accounts \
@@ -83,6 +86,7 @@ impl Transactional for SqliteStore {
     }
 
     async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
+        let _reading = self.reading()?;
         let found = match key {
             SessionLookup::Id(id) => query(SESSION_BY_ID).bind(id.get()),
             SessionLookup::Token(digest) => query(SESSION_BY_TOKEN).bind(digest.0.to_vec()),
@@ -102,6 +106,7 @@ impl Transactional for SqliteStore {
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError> {
+        let _reading = self.reading()?;
         let found = query(
             "SELECT * FROM sessions WHERE user = ? AND ended_at IS NULL AND expires_at > ? \
              ORDER BY id DESC",
@@ -115,6 +120,7 @@ impl Transactional for SqliteStore {
         &self,
         digest: &TokenDigest,
     ) -> Result<Option<RefreshTokenState>, StoreError> {
+        let _reading = self.reading()?;
         let found = query(REFRESH_TOKEN).bind(digest.0.to_vec());
         let found =
             without_subscriber(found.fetch_optional(self.readers()?)).await.map_err(store_error)?;
@@ -122,6 +128,7 @@ impl Transactional for SqliteStore {
     }
 
     async fn read_records(&self, filter: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+        let _reading = self.reading()?;
         let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM audit WHERE TRUE");
         if let Some(kind) = filter.kind {
             query.push(" AND kind = ").push_bind(kind.as_str());
