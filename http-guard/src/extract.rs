@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use http::request::Parts;
 
-use crate::{LogLimiter, Rejection, Unauthenticated, event};
+use crate::{LogLimiter, Rejection, Unauthenticated, event, log_text};
 
 /// An error from extracting what a layer puts into the extensions of requests (feature `axum`).
 #[derive(Clone, Debug)]
@@ -95,7 +95,7 @@ impl<R: Rejection> IntoResponse for ExtractionRejection<R> {
         match self {
             Self::MissingLayer { .. } => {
                 if let Some(suppressed) = MISSING_LAYER.allow() {
-                    event!(error, error = %self, suppressed, "extraction failed");
+                    event!(error, error = log_text(&self), suppressed, "extraction failed");
                 }
                 let no_store = [(CACHE_CONTROL, "no-store")];
                 (StatusCode::INTERNAL_SERVER_ERROR, no_store, "Internal Server Error")

@@ -183,8 +183,13 @@ impl Supervisor {
         let (task, panics) = (self.task, state.panics);
         drop(state);
         if let Some(suppressed) = self.log.allow() {
-            let text = "background task panicked, continuing with the next run";
-            event!(error, task, panics, suppressed, "{text}");
+            event!(
+                error,
+                task,
+                panics,
+                suppressed,
+                "background task panicked, continuing with the next run"
+            );
         }
         #[cfg(feature = "metrics")]
         crate::telemetry::isolate(|| {

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use http_guard::pem::to_strict;
-use http_guard::{HealthError, Supervisor};
+use http_guard::{HealthError, Supervisor, log_text};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -63,7 +63,8 @@ impl Certificate {
                     Ok(true) => tracing::info!("certificate loaded"),
                     // This includes the time when only one of the two files is new.
                     Err(error) => {
-                        tracing::warn!(%error, "invalid certificate, keeping the last one");
+                        let error = log_text(error);
+                        tracing::warn!(error, "invalid certificate, keeping the last one");
                     }
                 }
                 self.supervisor.record(&reloaded, start);

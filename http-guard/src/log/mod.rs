@@ -26,7 +26,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 pub use self::writer::{LogGuard, LogWriter};
-use crate::{LogLimiter, event, log_text_up_to};
+use crate::{LogLimiter, event, log_text, log_text_up_to};
 
 /// The format of the lines of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub fn init(format: LogFormat) -> io::Result<LogGuard> {
     initialised.map_err(io::Error::other)?;
     std::panic::set_hook(Box::new(log_panic));
     if let Some(error) = invalid {
-        event!(warn, %error, "invalid RUST_LOG, logging from level info on");
+        event!(warn, error = log_text(error), "invalid RUST_LOG, logging from level info on");
     }
     Ok(guard)
 }

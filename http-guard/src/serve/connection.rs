@@ -26,7 +26,7 @@ use super::request::ConnectionService;
 use super::shutdown::Phase;
 use super::stream::ServedStream;
 use super::timeouts::{Expiry, Timeouts};
-use crate::event;
+use crate::{event, log_text};
 
 /// An accepted connection, with its share of the server's state.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Connection {
         let stream = match stream {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                event!(debug, ?peer, %error, "handshake failed");
+                event!(debug, ?peer, error = log_text(error), "handshake failed");
                 return 0;
             }
             Err(_) => {
@@ -98,7 +98,7 @@ impl Connection {
                 biased;
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
-                        event!(debug, ?peer, error, "connection failed");
+                        event!(debug, ?peer, error = log_text(error), "connection failed");
                     }
                     return 0;
                 }

@@ -23,7 +23,7 @@ use super::listener::{Listener, Peer};
 use super::open_connections::OpenConnections;
 use super::server::Server;
 use super::shutdown::{Phase, ShutdownSummary};
-use crate::{LogLimiter, event};
+use crate::{LogLimiter, event, log_text};
 
 /// The pause after the first accept error; it doubles with each further one in a row.
 const MIN_ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -133,7 +133,7 @@ impl Server {
 fn dropped_requests(ended: Result<usize, JoinError>) -> usize {
     ended.unwrap_or_else(|error| {
         // The panic hook has reported the panic.
-        event!(debug, %error, "connection task failed");
+        event!(debug, error = log_text(error), "connection task failed");
         0
     })
 }
@@ -220,11 +220,11 @@ impl<L: Listener> Acceptor<L> {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
 
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-            event!(debug, %error, "accept failed");
+            event!(debug, error = log_text(error), "accept failed");
             return;
         }
         // Too few file descriptors, for example: ended connections release theirs.
-        event!(error, %error, "accept failed");
+        event!(error, error = log_text(error), "accept failed");
         sleep(self.retry_delay).await;
         self.retry_delay = (self.retry_delay * 2).min(MAX_ACCEPT_RETRY_DELAY);
     }

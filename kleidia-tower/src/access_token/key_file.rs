@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use http_guard::{Polled, event};
+use http_guard::{Polled, event, log_text_up_to};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use super::key_lookup::KeyLookup;
+use super::last_valid_keys::MAX_SOURCE_CHARACTERS;
 use super::{
     KeyError, KeyProvider, KeyRing, KeyTextError, SigningKey, last_valid_keys, new_key_file,
 };
@@ -247,7 +248,8 @@ pub(crate) fn read_secret(
         return Err(KeyFileError::TooLarge { limit: MAX_FILE_LENGTH });
     }
     if !was_exposed.swap(is_exposed, Ordering::Relaxed) && is_exposed {
-        event!(warn, path = %path.display(), "key file is accessible to other users");
+        let path = log_text_up_to(MAX_SOURCE_CHARACTERS, path.display());
+        event!(warn, path, "key file is accessible to other users");
     }
     Ok(octets)
 }

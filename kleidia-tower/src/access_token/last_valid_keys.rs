@@ -3,10 +3,13 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use http_guard::{LastValid, Supervisor, event};
+use http_guard::{LastValid, Supervisor, event, log_text_up_to};
 use tokio::sync::watch;
 
 use super::KeyRing;
+
+/// The maximum length of a path in the log, and of an error about it.
+pub(super) const MAX_SOURCE_CHARACTERS: usize = 300;
 
 /// Keeps the keys of the first read, which began at this time. They are read again at this
 /// interval.
@@ -16,10 +19,14 @@ pub(super) fn new<E: Error>(
     started_at: Instant,
     interval: Duration,
 ) -> LastValid<KeyRing, E> {
+    let source = log_text_up_to(MAX_SOURCE_CHARACTERS, source);
     event!(info, source, ?keys, "keys loaded");
     let supervisor = Supervisor::new("access-token-keys").with_interval(interval);
     LastValid::new(supervisor, keys, started_at, move |error| match error {
-        Some(error) => event!(error, source, %error, "invalid keys, keeping the last valid ones"),
+        Some(error) => {
+            let error = log_text_up_to(MAX_SOURCE_CHARACTERS, error);
+            event!(error, source, error, "invalid keys, keeping the last valid ones");
+        }
         None => event!(info, source, "keys valid again"),
     })
 }
@@ -33,6 +40,7 @@ pub(super) fn set<E: Error>(
 ) {
     let before = KeyRing::clone(&active.value());
     if !keys.ids().eq(before.ids()) {
+        let source = log_text_up_to(MAX_SOURCE_CHARACTERS, source);
         event!(info, source, ?keys, "keys loaded");
     }
     let is_withdrawn = !keys.has_all_of(&before);

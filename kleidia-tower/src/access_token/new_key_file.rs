@@ -6,9 +6,11 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use http_guard::event;
+use http_guard::{event, log_text_up_to};
 use tempfile::Builder;
 use zeroize::Zeroizing;
+
+use super::last_valid_keys::MAX_SOURCE_CHARACTERS;
 
 /// Creates the file with the text of one random key if it is missing. Returns whether it was.
 ///
@@ -26,7 +28,8 @@ pub(crate) fn create_if_missing(
     line.push('\n');
     let is_new = create_complete(path, line.as_bytes())?;
     if is_new {
-        event!(info, path = %path.display(), "key file created");
+        let path = log_text_up_to(MAX_SOURCE_CHARACTERS, path.display());
+        event!(info, path, "key file created");
     }
     Ok(is_new)
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http_guard::{LogLimiter, event};
+use http_guard::{LogLimiter, event, log_text_up_to};
 use tokio::runtime::Handle;
 
 use super::rejection_limiter::{RejectionLimiter, WindowId};
@@ -15,6 +15,7 @@ use super::{AuditEvent, AuditSinks, AuditStore, Reason, RejectionLimits};
 use crate::HealthError;
 use crate::background_writer::{BackgroundWriter, BackgroundWrites};
 use crate::store::StoreError;
+use crate::telemetry::MAX_ERROR_CHARACTERS;
 
 /// The maximum number of denials that wait for the writer.
 pub(super) const MAX_PENDING: usize = 4096;
@@ -167,7 +168,8 @@ impl BackgroundWrites for Denials {
 
     fn on_stalled(&self, batch: &Batch, error: &StoreError) {
         if self.reports.allow().is_some() {
-            event!(error, %error, denials = batch.len(), "retrying to record denials");
+            let error = log_text_up_to(MAX_ERROR_CHARACTERS, error);
+            event!(error, error, denials = batch.len(), "retrying to record denials");
         }
     }
 
@@ -194,7 +196,8 @@ impl Denials {
     fn report(&self, error: &dyn Display) {
         let denials = self.unreported.swap(0, Ordering::Relaxed);
         if denials > 0 {
-            event!(error, %error, denials, "failed to record denials");
+            let error = log_text_up_to(MAX_ERROR_CHARACTERS, error);
+            event!(error, error, denials, "failed to record denials");
         }
     }
 }

@@ -181,7 +181,7 @@ impl AuditSink for TracingSink {
             address = record.client.address.map(tracing::field::display),
             user_agent = record.client.user_agent.as_ref().map(log_text),
             method = record.request.as_ref().map(AuditedRequest::method),
-            route = record.request.as_ref().and_then(AuditedRequest::route),
+            route = record.request.as_ref().and_then(AuditedRequest::route).map(log_text),
             reason = record.reason.as_deref().map(log_text),
         );
     }

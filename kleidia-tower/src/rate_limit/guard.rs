@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, Request};
-use http_guard::{Allowed, Check, Decision, Guard, RejectionRenderer, event};
+use http_guard::{Allowed, Check, Decision, Guard, RejectionRenderer, event, log_text_up_to};
 use smallvec::SmallVec;
 
 use super::bucket_table::KeyHash;
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::Rejection;
 use crate::rejection::default_renderer;
-use crate::telemetry::log_rejection;
+use crate::telemetry::{MAX_ERROR_CHARACTERS, log_rejection};
 
 /// The state that all services of a [`RateLimitLayer`](super::RateLimitLayer) share.
 #[derive(Clone)]
@@ -207,7 +207,8 @@ impl RateLimitGuard {
     /// Logged once, since it is a mistake in the server's set-up and concerns every request.
     fn client_address_unknown(&self) -> Rejection {
         if !self.logged_unknown_address.swap(true, Ordering::Relaxed) {
-            event!(error, error = %Rejection::ClientAddressUnknown, "requests cannot be limited");
+            let error = log_text_up_to(MAX_ERROR_CHARACTERS, Rejection::ClientAddressUnknown);
+            event!(error, error, "requests cannot be limited");
         }
         Rejection::ClientAddressUnknown
     }

@@ -5,11 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http_guard::{LogLimiter, event};
+use http_guard::{LogLimiter, event, log_text_up_to};
 
 use super::SessionStore;
 use crate::background_writer::{BackgroundWriter, BackgroundWrites};
 use crate::store::StoreError;
+use crate::telemetry::MAX_ERROR_CHARACTERS;
 use crate::{HealthError, SessionId, Timestamp};
 
 /// The maximum number of sessions that wait for the writer. Further updates are dropped; the next
@@ -74,7 +75,8 @@ impl BackgroundWrites for LastSeen {
         if let Some(suppressed) = FAILURES.allow() {
             // `last_seen_at` is informational: the requests were authenticated without it.
             let sessions = batch.len();
-            event!(warn, %error, sessions, suppressed, "failed to update last_seen_at");
+            let error = log_text_up_to(MAX_ERROR_CHARACTERS, error);
+            event!(warn, error, sessions, suppressed, "failed to update last_seen_at");
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{Extensions, HeaderValue, Request};
 use http_guard::stream::StreamWatch;
 use http_guard::{
-    Allowed, Check, Credentials, Decision, Guard, RejectionRenderer, event,
+    Allowed, Check, Credentials, Decision, Guard, RejectionRenderer, event, log_text_up_to,
     mark_authorization_sensitive,
 };
 use tower_layer::Layer;
@@ -14,7 +14,7 @@ use super::authenticator::AuthenticatedSession;
 use super::credentials::parse_token68;
 use super::{CredentialPolicy, SessionAuthenticator, SessionStream, SessionView};
 use crate::rejection::default_renderer;
-use crate::telemetry::log_rejection;
+use crate::telemetry::{MAX_ERROR_CHARACTERS, log_rejection};
 use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 
 /// Authenticates users by access tokens: `Authorization: Bearer <JWT>` (RFC 6750, 2.1).
@@ -288,7 +288,8 @@ impl SessionGuard {
     }
 
     fn set_unauthenticated(&self, extensions: &mut Extensions, rejection: Rejection) {
-        event!(debug, code = rejection.code(), error = %rejection, "unauthenticated");
+        let error = || log_text_up_to(MAX_ERROR_CHARACTERS, &rejection);
+        event!(debug, code = rejection.code(), error = error(), "unauthenticated");
         extensions.insert(Unauthenticated::new(rejection, self.renderer.clone()));
     }
 }

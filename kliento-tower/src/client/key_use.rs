@@ -6,6 +6,8 @@ use http_guard::{event, log_text};
 use kliento::issue::MemberIdBundle;
 use veraid::Certificate;
 
+const ONE_NAME: &str = "use a key for one name only: signatures can be presented as the other's";
+
 /// Warns if a member's key is used for another name too: anyone can present a signature for one name
 /// as a signature for the other, since nothing that is signed names the signer.
 #[derive(Debug, Default)]
@@ -31,18 +33,14 @@ impl KeyUse {
         let [organisation, member] =
             [organisation, member].map(|issued| issued.common_name().unwrap_or_default());
         let name = format!("{member}@{}", organisation.trim_end_matches('.').to_lowercase());
-        let text = "use a key for one name only: signatures can be presented as the other's";
         match self.notice(keys[0] == keys[1], &name) {
             Some(Reuse::KeyOfOrganisation) => {
-                event!(
-                    warn,
-                    name = log_text(&name),
-                    "the member's key is the organisation's: {text}"
-                );
+                let name = log_text(&name);
+                event!(warn, name, "the member's key is the organisation's: {ONE_NAME}");
             }
             Some(Reuse::OtherName(other)) => {
                 let (name, other) = (log_text(&name), log_text(&other));
-                event!(warn, name, other, "one key for two names: {text}");
+                event!(warn, name, other, "one key for two names: {ONE_NAME}");
             }
             None => {}
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use http_guard::{LastValid, Polled, Supervisor, event};
+use http_guard::{LastValid, Polled, Supervisor, event, log_text_up_to};
 
 use super::file_contents::Contents;
 use super::schedule::Schedule;
@@ -17,6 +17,8 @@ use crate::{Clock, HealthError, SettingError, SystemClock};
 
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// The maximum length of a path in the log, and of an error about the file.
+const MAX_LOGGED_CHARACTERS: usize = 300;
 
 /// Trust anchors from a file, which is polled for changes.
 ///
@@ -208,21 +210,23 @@ impl TrustAnchorFileOptions {
 }
 
 fn log_change(path: &Path, error: Option<&TrustAnchorFileError>) {
-    let path = path.display();
+    let path = log_text_up_to(MAX_LOGGED_CHARACTERS, path.display());
     match error {
         Some(error) => {
-            event!(error, %path, %error, "invalid trust anchor file, keeping the last valid anchors");
+            let error = log_text_up_to(MAX_LOGGED_CHARACTERS, error);
+            event!(error, path, error, "invalid trust anchor file, keeping the last valid anchors");
         }
-        None => event!(info, %path, "trust anchor file valid again"),
+        None => event!(info, path, "trust anchor file valid again"),
     }
 }
 
 impl ActiveAnchors {
     fn new(contents: Contents, path: &Path) -> Self {
-        let path = path.display();
-        event!(info, %path, anchors = contents.anchors.len(), "trust anchors loaded");
+        let path = log_text_up_to(MAX_LOGGED_CHARACTERS, path.display());
+        event!(info, path, anchors = contents.anchors.len(), "trust anchors loaded");
         for skipped in &contents.skipped {
-            event!(warn, %path, %skipped, "trust anchor skipped");
+            let skipped = log_text_up_to(MAX_LOGGED_CHARACTERS, skipped);
+            event!(warn, path, skipped, "trust anchor skipped");
         }
         Self { schedule: Schedule::new(&contents.anchors), contents }
     }

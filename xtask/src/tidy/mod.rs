@@ -4,6 +4,7 @@ mod manifest;
 mod markdown;
 mod modules;
 mod recorded_values;
+mod recorded_values_list;
 mod reporting;
 mod source;
 

@@ -207,7 +207,8 @@ fn overloaded() -> Response {
 /// Logs a server error. The response does not contain the cause.
 fn internal_error(failure: &dyn std::error::Error) -> Response {
     if let Some(suppressed) = FAILED.allow() {
-        tracing::error!(%failure, suppressed, "request failed");
+        let error = log_text_up_to(MAX_ERROR_CHARACTERS, failure);
+        tracing::error!(error, suppressed, "request failed");
     }
     let error = error_response(StatusCode::SERVICE_UNAVAILABLE, "The bundle could not be verified");
     ([(RETRY_AFTER, "1")], error).into_response()
