@@ -53,5 +53,5 @@ def arguments(portal, server, address, directory):
         return ["--listen", "127.0.0.1:0", *redis]
     given = ["--database", f"postgres://a:a@{address}/a", "--audit-key", str(directory / "audit-key")]
     for create in [["create-keys", str(file)], [*given, "audit", "create-key"]]:
-        subprocess.run([portal, *create], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run([portal, *create], capture_output=True, check=True)
     return [*given, "--keys", str(file)]

@@ -58,3 +58,9 @@ pub(crate) fn log_unavailable(service: &'static str, error: &dyn std::error::Err
         event!(error, target: TARGET, service, error, suppressed, "unavailable");
     }
 }
+
+/// Logs that logins are rejected, since the service does not provide the addresses of clients.
+pub(crate) fn log_unknown_address(error: &dyn std::error::Error) {
+    let error = log_text_up_to(MAX_ERROR_CHARACTERS, error);
+    event!(error, target: TARGET, error, "logins are rejected");
+}

@@ -7,7 +7,6 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use http_guard::stream::StreamSettings;
-use http_guard::{event, log_text_up_to};
 use secrecy::SecretString;
 
 use super::{AccountError, AccountSettings};
@@ -20,7 +19,7 @@ use crate::rate_limit::RateLimiter;
 use crate::rbac::{Policy, PolicyProvider};
 use crate::session::{LastSeenWriter, SessionStreams, SessionView, streams};
 use crate::store::{ChangeContext, Committed, Store};
-use crate::telemetry::MAX_ERROR_CHARACTERS;
+use crate::telemetry::log_unknown_address;
 use crate::{ClientInfo, Clock, Principal, SystemClock, Timestamp, UserId, time};
 
 /// The accounts of a service: login, refresh, logout, password changes, and administration.
@@ -249,13 +248,7 @@ impl Accounts {
             return Ok(());
         }
         let error = AccountError::ClientAddressUnknown;
-        self.0.logs_unknown_address.call_once(|| {
-            event!(
-                error,
-                error = log_text_up_to(MAX_ERROR_CHARACTERS, &error),
-                "logins are rejected"
-            );
-        });
+        self.0.logs_unknown_address.call_once(|| log_unknown_address(&error));
         Err(error)
     }
 

@@ -39,6 +39,7 @@ pub(super) const REVIEWED: &[(&str, &[&str])] = &[
     ("kleidia-tower/src/session/last_seen.rs", &["sessions", "suppressed"]),
     ("kleidia-tower/src/session/layer.rs", &["user.get()", "session.get()", "rejection.code()"]),
     ("kleidia-tower/src/store/postgres/feed.rs", &["suppressed"]),
+    ("kleidia-tower/src/store/sealer.rs", &["suppressed"]),
     ("kleidia-tower/src/telemetry.rs", &["code", "suppressed", "service"]),
     ("kliento-tower/src/client/exchange/mod.rs", &["delay"]),
     ("kliento-tower/src/client/refresher.rs", &["valid_until", "serving_cached"]),
