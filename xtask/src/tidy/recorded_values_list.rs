@@ -37,7 +37,7 @@ pub(super) const REVIEWED: &[(&str, &[&str])] = &[
     ),
     ("kleidia-tower/src/rate_limit/circuit_breaker.rs", &["suppressed", "duration_ms"]),
     ("kleidia-tower/src/session/last_seen.rs", &["sessions", "suppressed"]),
-    ("kleidia-tower/src/session/layer.rs", &["user.get()", "session.get()", "rejection.code()"]),
+    ("kleidia-tower/src/session/layer.rs", &["user.get()", "id.get()", "rejection.code()"]),
     ("kleidia-tower/src/store/postgres/feed.rs", &["suppressed"]),
     ("kleidia-tower/src/store/sealer.rs", &["suppressed"]),
     ("kleidia-tower/src/telemetry.rs", &["code", "suppressed", "service"]),
