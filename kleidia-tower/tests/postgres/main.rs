@@ -29,6 +29,7 @@ mod replaced_key;
 mod rewritten_log;
 mod round_trips;
 mod schema;
+mod streams;
 #[path = "../support/tampered_detachment.rs"]
 mod tampered_detachment;
 mod tampered_log;
