@@ -11,9 +11,9 @@ use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors};
 
 /// A service that reports the identity of the calling workload
 ///
-/// `GET /whoami` requires a Kliento token bundle, `/optional` accepts requests with and without
-/// one, `/public` ignores it. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` sets what is
-/// logged.
+/// `GET /whoami` and `/ticks` require a Kliento token bundle, `/optional` accepts requests with and
+/// without one, `/public` ignores it. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` sets what
+/// is logged.
 #[derive(clap::Parser)]
 pub(crate) struct Arguments {
     /// The address to listen on, such as `[::1]:8080` or `[fe80::1%eth0]:8080`; port 0 is any free one

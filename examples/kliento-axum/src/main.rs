@@ -21,7 +21,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let _log = log::init(LogFormat::Text)?;
     let layer = arguments.layer()?;
-    let shutdown = shutdown_signal()?;
+    let (signal, streams) = (shutdown_signal()?, layer.clone());
+    let shutdown = async move {
+        signal.await;
+        // Otherwise the shutdown would wait for them.
+        streams.shut_down_streams();
+    };
     let listener = TcpListener::bind(arguments.listen).await?;
     log::announce(&format!("listening on http://{}", listener.local_addr()?));
     let router = layers::with_layers(routes::router(layer));

@@ -1,23 +1,43 @@
-//! The routes: one requires credentials, one allows missing ones, one ignores them.
+//! The routes: two require credentials, one allows missing ones, one ignores them.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use futures_util::{Stream, stream};
 use kliento_tower::{CredentialPolicy, KlientoAuthLayer, WorkloadIdentity};
 
+use tokio::time::interval;
+
 use crate::caller::Caller;
+
+/// The time between two events.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Each route has the layer that it needs; a route without a layer is public.
 pub(crate) fn router(layer: KlientoAuthLayer) -> Router {
     let lenient = layer.clone().with_policy(CredentialPolicy::AllowMissing);
     Router::new()
-        .route("/whoami", get(whoami).layer(layer))
+        .route("/whoami", get(whoami).layer(layer.clone()))
+        .route("/ticks", get(ticks).layer(layer))
         .route("/optional", get(optional).layer(lenient))
         .route("/public", get(|| async { "open to all\n" }))
 }
 
 async fn whoami(caller: WorkloadIdentity) -> Response {
     Json(Caller::from(&caller)).into_response()
+}
+
+/// Sends an event each second. The layer ends the stream when the caller's bundle expires.
+async fn ticks(caller: WorkloadIdentity) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    Sse::new(stream::unfold((interval(TICK), caller), async |(mut interval, caller)| {
+        interval.tick().await;
+        let event = Event::default().event("tick").data(caller.subject());
+        Some((Ok(event), (interval, caller)))
+    }))
 }
 
 async fn optional(caller: Option<WorkloadIdentity>) -> String {

@@ -1,5 +1,7 @@
 //! The routes, over HTTP/1 and HTTP/2.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 use crate::case::{reference, vector};
@@ -96,6 +98,30 @@ async fn public_ignores_credentials_and_optional_allows_missing_ones() {
         let invalid = connection.get("/optional", &[&case.tampered()]).await;
         assert_eq!(invalid.status, StatusCode::UNAUTHORIZED);
         assert_eq!(connection.get("/other", &[]).await.status, StatusCode::NOT_FOUND);
+    }
+}
+
+/// The client learns why the stream ends, and the server does not wait for it.
+#[tokio::test]
+async fn shutdown_ends_streams() {
+    let case = vector("member-user");
+    for version in VERSIONS {
+        let server = Server::start(&case);
+        let mut connection = Connection::open(&server, version).await;
+        let authorizations = [case.authorization.as_str()];
+        let ticks = connection.get("/ticks", &authorizations);
+        let stop = async {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            server.signal("-TERM");
+        };
+        let (response, ()) = tokio::join!(ticks, stop);
+        let body = str::from_utf8(&response.body).unwrap();
+        let subject = case.expected["subject"].as_str().unwrap();
+        assert!(body.starts_with(&format!("event: tick\ndata: {subject}\n\n")), "{body}");
+        assert!(body.ends_with("\ndata: server_shutdown\n\n"), "{body}");
+        drop(connection);
+        let (status, log) = server.wait();
+        assert!(status.success() && log.contains("dropped_requests=0"), "{log}");
     }
 }
 
