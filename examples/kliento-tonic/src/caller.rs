@@ -10,8 +10,8 @@ use crate::v1::{self, Signer};
 
 /// The caller's identity, and the clock by which it expires.
 ///
-/// The layer checks the time once, when a call begins. A stream must check it again for each
-/// message, or it outlives the token.
+/// The layer ends a stream when the token expires, and notices within half a lease that the clock
+/// was set. Checked for each message, that is noticed at once.
 pub(crate) struct VerifiedCaller {
     identity: WorkloadIdentity,
     clock: Arc<dyn Clock>,
