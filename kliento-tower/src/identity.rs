@@ -15,8 +15,8 @@ use crate::TrustAnchors;
 /// The layer puts it into the extensions of every request that it authenticates, and only the
 /// layer can create one (except with the feature `testing`). It is valid until
 /// [`Self::valid_until`]. The layer ends [streams](crate::KlientoAuthLayer::with_stream_settings)
-/// then; a service that keeps another connection open for longer has to await
-/// [`StreamWatch::ended`](http_guard::stream::StreamWatch::ended).
+/// then; a service that keeps another connection open for longer has to run it by
+/// [`StreamWatch::run_until_ended`](http_guard::stream::StreamWatch::run_until_ended).
 ///
 /// ```
 /// use http::Request;

@@ -42,7 +42,7 @@ struct Stream {
 }
 
 /// A response of gRPC with more frames than a message and trailers is a stream, also if the inner
-/// body is never pending.
+/// body is never pending. So is one that comes long after its request was allowed.
 const MAX_UNWATCHED_FRAMES: u8 = 2;
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -92,6 +92,8 @@ where
         let end = match ready!(stream.poll_delivery(context)) {
             Some(end) => end,
             None => match inner.poll_frame(context) {
+                // Nothing follows the trailers.
+                Poll::Pending if stream.is_unwatched_and_complete() => return Poll::Pending,
                 Poll::Pending => ready!(stream.poll_end(context)),
                 Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
                     stream.record(&frame);
@@ -107,7 +109,7 @@ where
         let last = stream.last_frame(end);
         this.inner.set(None);
         *this.stream = None;
-        Poll::Ready(Some(last))
+        Poll::Ready(last)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -127,7 +129,8 @@ where
 impl Stream {
     /// Returns `None` if the stream may deliver, or its end.
     fn poll_delivery(&mut self, context: &mut Context<'_>) -> Poll<Option<StreamEnd>> {
-        if self.waiter.is_none() && self.frames < MAX_UNWATCHED_FRAMES {
+        let is_short = || self.frames < MAX_UNWATCHED_FRAMES && self.watch.is_fresh();
+        if self.is_unwatched_and_complete() || self.waiter.is_none() && is_short() {
             return Poll::Ready(None);
         }
         match self.waiter() {
@@ -141,6 +144,10 @@ impl Stream {
             Ok(waiter) => waiter.poll_end(context),
             Err(end) => Poll::Ready(end),
         }
+    }
+
+    fn is_unwatched_and_complete(&self) -> bool {
+        self.waiter.is_none() && self.format.has_trailers()
     }
 
     fn waiter(&mut self) -> Result<&mut Waiter, StreamEnd> {
@@ -158,12 +165,13 @@ impl Stream {
         self.frames = self.frames.saturating_add(1);
     }
 
-    fn last_frame(&self, end: StreamEnd) -> Result<Frame<Bytes>, BoxError> {
-        match self.format.ending(&end) {
+    fn last_frame(&self, end: StreamEnd) -> Option<Result<Frame<Bytes>, BoxError>> {
+        Some(match self.format.ending(&end) {
             Ending::Data(data) => Ok(Frame::data(data)),
             Ending::Trailers(trailers) => Ok(Frame::trailers(trailers)),
             Ending::Error => Err(end.into()),
-        }
+            Ending::Nothing => return None,
+        })
     }
 }
 

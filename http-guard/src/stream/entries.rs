@@ -91,9 +91,12 @@ impl<C: StreamCheck> Inner<C> {
         }
         let now = now();
         let valid_for = self.check.valid_for(&pending.stream).map_or(u64::MAX, micros);
+        let lease = micros(self.settings.lease);
         // If the request was allowed long ago, the stream is suspended until its check.
-        let valid_until = pending.lease_until.min(now.saturating_add(valid_for));
-        let lease_until = now.saturating_add(micros(self.settings.lease));
+        let valid_for = if pending.is_fresh() { valid_for } else { 0 };
+        let lease_end = pending.allowed_at.saturating_add(lease);
+        let valid_until = lease_end.min(now.saturating_add(valid_for));
+        let lease_until = now.saturating_add(lease);
         let state = Arc::new(StreamState::new(valid_until, lease_until));
         let record = Record { stream: Arc::clone(&pending.stream), state: Arc::clone(&state) };
         let mut shard = self.shard(&pending.principal);
@@ -101,7 +104,7 @@ impl<C: StreamCheck> Inner<C> {
         if let Some(end) = self.shutdown.get() {
             return Err(*end);
         }
-        let streams = shard.get(&pending.principal).map_or(0, Group::len);
+        let streams = shard.get(&pending.principal).map_or(0, Group::open_streams);
         if streams >= self.settings.max_per_principal {
             return Err(StreamEnd::TOO_MANY_STREAMS);
         }
@@ -110,6 +113,11 @@ impl<C: StreamCheck> Inner<C> {
         group.insert(&pending.key, record, version);
         drop(shard);
         self.request([(pending.principal.clone(), pending.key.clone())]);
+        // A sweeper that ended meanwhile has ended the streams that it found, perhaps not this one.
+        if !self.sweeper.ensure_running(self) {
+            self.close(pending, &state);
+            return Err(StreamEnd::UNAVAILABLE);
+        }
         Ok(state)
     }
 
@@ -233,16 +241,32 @@ impl<C: StreamCheck> Inner<C> {
         self.wake.notify_one();
     }
 
+    /// Has all streams checked, also those whose check was lost with the sweeper that made it.
+    pub(super) fn restart_checks(&self) {
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            let entries = shard.values_mut().flat_map(|group| &mut group.0);
+            entries.for_each(|entry| entry.is_checking = false);
+        }
+        self.request_checks();
+    }
+
     /// Ends all streams, and rejects further ones.
     pub(super) fn shut_down(&self, end: StreamEnd) -> usize {
         self.shutdown.get_or_init(|| end);
+        self.end_all(end)
+    }
+
+    pub(super) fn end_all(&self, end: StreamEnd) -> usize {
         let principals = |shard: &Mutex<Shard<C>>| lock(shard).keys().cloned().collect::<Vec<_>>();
         let principals: Vec<_> = self.shards.iter().flat_map(principals).collect();
         principals.iter().map(|principal| self.end_entries(principal, |_| true, end)).sum()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).values().map(Group::len).sum::<usize>()).sum()
+        let len =
+            |shard: &Mutex<Shard<C>>| lock(shard).values().map(Group::open_streams).sum::<usize>();
+        self.shards.iter().map(len).sum()
     }
 
     fn request(&self, checks: impl IntoIterator<Item = (C::Principal, C::Key)>) {
@@ -263,8 +287,11 @@ impl<C: StreamCheck> Inner<C> {
 }
 
 impl<C: StreamCheck> Group<C> {
-    fn len(&self) -> usize {
-        self.0.iter().map(|entry| entry.records.len()).sum()
+    /// Counts the streams that have not ended. A client that reads nothing may keep the body of
+    /// one that has.
+    fn open_streams(&self) -> usize {
+        let records = self.0.iter().flat_map(|entry| &entry.records);
+        records.filter(|record| !record.state.is_ended()).count()
     }
 
     fn insert(&mut self, key: &C::Key, record: Record<C>, version: u64) {

@@ -34,6 +34,8 @@ pub(super) enum Ending {
     Trailers(HeaderMap),
     /// With an error.
     Error,
+    /// With what was delivered.
+    Nothing,
 }
 
 /// The last octets of an event stream (WHATWG HTML, 9.2).
@@ -51,12 +53,16 @@ pub(super) struct MessageFrames {
     /// The octets of the prefix that have been delivered.
     prefix: u8,
     length: u32,
+    /// Whether the trailers of gRPC-Web have begun.
+    has_trailers: bool,
 }
 
 /// The last event asks the client to wait that long at least.
 const MIN_RETRY: Duration = Duration::from_secs(1);
 /// And up to that much longer, at random.
 const RETRY_SPREAD_MS: u64 = 4000;
+/// The flag of a frame of gRPC-Web with trailers.
+const TRAILERS_FLAG: u8 = 0x80;
 
 impl Format {
     /// Returns the format of a response that is a stream by its content type.
@@ -81,6 +87,11 @@ impl Format {
         matches!(self, Self::Events(_))
     }
 
+    /// Returns whether the trailers of gRPC-Web have begun: nothing follows them.
+    pub(super) const fn has_trailers(&self) -> bool {
+        matches!(self, Self::GrpcWeb(frames) if frames.has_trailers)
+    }
+
     /// Records what is delivered.
     pub(super) fn record(&mut self, data: &[u8]) {
         match self {
@@ -95,6 +106,7 @@ impl Format {
         match self {
             Self::Events(Some(tail)) if tail.is_complete() => Ending::Data(last_event(end)),
             Self::Grpc(frames) if frames.is_complete() => Ending::Trailers(trailers(end)),
+            Self::GrpcWeb(frames) if frames.is_complete() && frames.has_trailers => Ending::Nothing,
             Self::GrpcWeb(frames) if frames.is_complete() => Ending::Data(trailers_frame(end)),
             _ => Ending::Error,
         }
@@ -132,8 +144,12 @@ impl MessageFrames {
                 continue;
             }
             data = rest;
-            // The first octet is the flag of compression.
-            self.length = if self.prefix == 0 { 0 } else { self.length << 8 | u32::from(*octet) };
+            if self.prefix == 0 {
+                // The first octet has flags: compression, and trailers.
+                (self.length, self.has_trailers) = (0, octet & TRAILERS_FLAG != 0);
+            } else {
+                self.length = self.length << 8 | u32::from(*octet);
+            }
             self.prefix += 1;
             if self.prefix == 5 {
                 (self.prefix, self.missing) = (0, self.length.into());
@@ -173,7 +189,7 @@ fn trailers_frame(end: &StreamEnd) -> Bytes {
         }
     }
     let mut frame = BytesMut::with_capacity(fields.len() + 5);
-    frame.put_u8(0x80);
+    frame.put_u8(TRAILERS_FLAG);
     frame.put_u32(u32::try_from(fields.len()).unwrap_or(u32::MAX));
     frame.put(fields);
     frame.freeze()
@@ -224,6 +240,25 @@ mod tests {
                 delivered += part.len();
                 assert_eq!(frames.is_complete(), complete.contains(&delivered), "{delivered}");
             }
+        }
+    }
+
+    #[test]
+    fn appends_nothing_to_trailers_of_grpc_web() {
+        for (data, expected) in [
+            (&b"\0\0\0\0\x01a"[..], "data"),
+            (b"\x80\0\0\0\x01a", "nothing"),
+            (b"\x80\0\0\0\x02a", "error"),
+        ] {
+            let mut format = Format::GrpcWeb(MessageFrames::default());
+            format.record(data);
+            let found = match format.ending(&StreamEnd::SERVER_SHUTDOWN) {
+                Ending::Data(_) => "data",
+                Ending::Nothing => "nothing",
+                Ending::Trailers(_) => "trailers",
+                Ending::Error => "error",
+            };
+            assert_eq!(found, expected, "{data:?}");
         }
     }
 

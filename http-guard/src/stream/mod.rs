@@ -16,7 +16,8 @@
 //! | `application/grpc`, `application/grpc-web` | trailers with the status of gRPC and the code |
 //! | others | not wrapped; [`StreamWatch::wrap`] ends a body with an error |
 //!
-//! A gRPC response that is complete without waiting is not a stream.
+//! A gRPC response that is complete without waiting, within a second of its request's check, is not a
+//! stream: up to two frames of it are delivered without looking at the end of the caller.
 //!
 //! Inside an event or a message the body ends with an error, so that no client takes a part for the
 //! whole. So does an event stream with a `Content-Length` or a `Content-Encoding`, and
@@ -27,11 +28,16 @@
 //! - Each poll of a body looks first whether the stream has ended, so nothing is delivered
 //!   afterwards, except what the server has already taken from the body. The rest is dropped.
 //! - A stream whose caller has expired as far as is known is suspended, until the check that decides.
-//! - A client that does not read delays the last event. The server must close its connection, as
-//!   [`serve::Server`](crate::serve::Server) does after its write timeout.
+//!   So is one that is opened more than a second after its request's check.
+//! - A client that does not read delays the last event, but an ended stream no longer counts for its
+//!   principal. The server must close its connection, as [`serve::Server`](crate::serve::Server)
+//!   does after its write timeout if the client reads nothing at all on the connection. A client that
+//!   reads other streams of HTTP/2 keeps the ended one until it closes the connection.
 //! - The handler's stream is dropped at the end, and the stream of the request with it. A handler
-//!   that reads the request elsewhere has to await [`StreamWatch::ended`], and so has one that reads
-//!   it before it responds.
+//!   that reads the request elsewhere has to run that by [`StreamWatch::run_until_ended`], and so has
+//!   one that reads it before it responds.
+//! - Streams end with the runtime of the task that checks them, which is that of the first stream. A
+//!   later one starts the task again.
 
 mod body;
 mod check;

@@ -1,68 +1,98 @@
 //! The task that checks the callers of open streams.
 
 use std::collections::VecDeque;
+use std::panic::catch_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::entries::{Due, Inner};
 use super::state::{Micros, micros, now};
-use super::{StreamCheck, StreamDecision, WeakStreamRegistry};
+use super::{StreamCheck, StreamDecision, StreamEnd, WeakStreamRegistry};
 use crate::{Supervisor, event};
 
 /// How late streams end after their lease or their validity, if nothing wakes the sweeper.
 const TICK: Duration = Duration::from_millis(500);
 /// How long after a check that did not succeed the next one is made.
 const RETRY: Duration = Duration::from_secs(1);
-/// How many checks run at the same time.
-const MAX_CHECKS: usize = 16;
+/// How many checks run at the same time. With a store that takes 10 ms, these are 48,000 in half of
+/// the default lease.
+const MAX_CHECKS: usize = 64;
+/// How long a check may take, or a quarter of the lease if that is less: there is time for another.
+const MAX_CHECK_TIME: Duration = Duration::from_secs(5);
 
 /// The tasks of a registry: the sweeper, and what follows events. They end with it.
 #[derive(Default)]
 pub(super) struct Sweeper {
-    tasks: Mutex<Vec<AbortHandle>>,
+    tasks: Mutex<Tasks>,
+    /// Set before the sweeper starts, and cleared by itself.
+    is_sweeping: AtomicBool,
     /// Whether a test makes the checks itself.
     #[cfg(test)]
-    pub(super) is_manual: std::sync::atomic::AtomicBool,
+    pub(super) is_manual: AtomicBool,
 }
+
+#[derive(Default)]
+struct Tasks {
+    sweeper: Option<AbortHandle>,
+    /// `None` if the check follows nothing.
+    follower: Option<AbortHandle>,
+}
+
+/// Ends all streams when their sweeper ends, as with its runtime: nobody else would.
+struct EndOnDrop<C: StreamCheck>(Weak<Inner<C>>);
 
 /// The checks that wait for a worker.
 type Queue<C> = Arc<Mutex<VecDeque<Due<C>>>>;
 
 impl Sweeper {
-    /// Starts the tasks unless they run. Returns `false` without a Tokio runtime.
+    /// Starts the tasks unless they run. Returns `false` without a Tokio runtime with a timer.
     ///
     /// They end with their runtime, and start again on that of a later stream. Events may be missing
     /// then, so all streams are checked.
     pub(super) fn ensure_running<C: StreamCheck>(&self, inner: &Arc<Inner<C>>) -> bool {
         #[cfg(test)]
-        if self.is_manual.load(std::sync::atomic::Ordering::Relaxed) {
+        if self.is_manual.load(Ordering::Relaxed) {
             return true;
         }
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        if !tasks.is_empty() && tasks.iter().all(|task| !task.is_finished()) {
+        let is_sweeping = self.is_sweeping.load(Ordering::SeqCst);
+        let has_follower_ended = tasks.follower.as_ref().is_some_and(AbortHandle::is_finished);
+        let needs_follower = tasks.sweeper.is_none() || has_follower_ended;
+        if is_sweeping && !needs_follower {
             return true;
         }
-        let Ok(runtime) = Handle::try_current() else {
-            event!(error, "no Tokio runtime to check streams");
+        // Without a timer, `sleep` panics.
+        let runtime = Handle::try_current();
+        let runtime = runtime.ok().filter(|_| catch_unwind(|| drop(sleep(TICK))).is_ok());
+        let Some(runtime) = runtime else {
+            event!(error, "no Tokio runtime with a timer to check streams");
             return false;
         };
-        tasks.drain(..).for_each(|task| task.abort());
-        let follower = inner.check.follow(WeakStreamRegistry::new(Arc::downgrade(inner)));
-        if let Some(follower) = follower {
+        let follow = || inner.check.follow(WeakStreamRegistry::new(Arc::downgrade(inner)));
+        if let Some(follower) = needs_follower.then(follow).flatten() {
             #[expect(
                 clippy::disallowed_methods,
                 reason = "supervised: a task that has ended is started again with the next stream, \
                           and streams are checked at intervals"
             )]
-            tasks.push(runtime.spawn(follower).abort_handle());
+            let follower = runtime.spawn(follower).abort_handle();
+            tasks.follower = Some(follower);
         }
-        inner.request_checks();
+        if is_sweeping {
+            inner.request_checks();
+            return true;
+        }
+        inner.restart_checks();
+        self.is_sweeping.store(true, Ordering::SeqCst);
+        let guard = EndOnDrop(Arc::downgrade(inner));
         #[expect(clippy::disallowed_methods, reason = "supervised: each sweep is an iteration")]
-        tasks.push(runtime.spawn(sweep_repeatedly(Arc::downgrade(inner))).abort_handle());
+        let sweeper = runtime.spawn(sweep_repeatedly(guard)).abort_handle();
+        tasks.sweeper = Some(sweeper);
         true
     }
 }
@@ -70,11 +100,23 @@ impl Sweeper {
 impl Drop for Sweeper {
     fn drop(&mut self) {
         let tasks = self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner);
-        tasks.drain(..).for_each(|task| task.abort());
+        let tasks = tasks.sweeper.take().into_iter().chain(tasks.follower.take());
+        tasks.for_each(|task| task.abort());
     }
 }
 
-async fn sweep_repeatedly<C: StreamCheck>(registry: Weak<Inner<C>>) {
+impl<C: StreamCheck> Drop for EndOnDrop<C> {
+    fn drop(&mut self) {
+        let Some(inner) = self.0.upgrade() else { return };
+        // First, so that a stream that is opened afterwards starts a sweeper.
+        inner.sweeper.is_sweeping.store(false, Ordering::SeqCst);
+        inner.end_all(StreamEnd::UNAVAILABLE);
+    }
+}
+
+/// The guard is an argument, so that it is dropped also if the task never runs.
+async fn sweep_repeatedly<C: StreamCheck>(guard: EndOnDrop<C>) {
+    let registry = Weak::clone(&guard.0);
     let supervisor = Supervisor::new("streams");
     let (queue, mut workers) = (Queue::<C>::default(), JoinSet::new());
     let mut next_sweep = 0;
@@ -93,7 +135,8 @@ async fn sweep_repeatedly<C: StreamCheck>(registry: Weak<Inner<C>>) {
             queue.len()
         };
         while workers.try_join_next().is_some() {}
-        while workers.len() < MAX_CHECKS.min(waiting) {
+        // Those that run may hang, so they do not count for those that wait.
+        for _ in 0..waiting.min(MAX_CHECKS.saturating_sub(workers.len())) {
             #[expect(
                 clippy::disallowed_methods,
                 reason = "supervised: each check is an iteration"
@@ -115,11 +158,11 @@ async fn work<C: StreamCheck>(registry: Weak<Inner<C>>, queue: Queue<C>, supervi
         let (Some(due), Some(inner)) = (due, registry.upgrade()) else { return };
         let started_at = now();
         let streams = due.records.iter().map(|record| Arc::clone(&record.stream)).collect();
-        let lease = inner.settings.lease;
+        let max_time = MAX_CHECK_TIME.min(inner.settings.lease / 4);
         let decisions = supervisor
             .run_async_iteration(async {
                 let check = inner.check.check(due.principal.clone(), due.key.clone(), streams);
-                timeout(lease, check).await.unwrap_or_default()
+                timeout(max_time, check).await.unwrap_or_default()
             })
             .await;
         let next_check = inner.apply(&due, &decisions.unwrap_or_default(), started_at);

@@ -6,9 +6,10 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use super::entries::Inner;
-use super::state::{Micros, Slot, StreamState};
+use super::state::{Micros, Slot, StreamState, micros, now};
 use super::{StreamCheck, StreamEnd, WatchedBody};
 
 /// Watches the caller of a request, for a stream that outlives the request's check. Cheap to clone.
@@ -44,12 +45,16 @@ pub(super) struct PendingStream<C: StreamCheck> {
     pub(super) principal: C::Principal,
     pub(super) key: C::Key,
     pub(super) stream: Arc<C::Stream>,
-    /// The end of the lease that began when the caller was allowed.
-    pub(super) lease_until: Micros,
+    /// When the caller was allowed.
+    pub(super) allowed_at: Micros,
 }
+
+/// How long after its request was allowed a stream delivers without a check.
+const FRESH: Duration = Duration::from_secs(1);
 
 trait Open: Send + Sync {
     fn stream(&self) -> &(dyn Any + Send + Sync);
+    fn is_fresh(&self) -> bool;
     fn open(&self) -> Result<Arc<StreamState>, StreamEnd>;
     fn close(&self, state: &Arc<StreamState>);
 }
@@ -78,7 +83,7 @@ impl StreamWatch {
     ///
     /// # Errors
     /// [`StreamEnd::TOO_MANY_STREAMS`], [`StreamEnd::SERVER_SHUTDOWN`], or
-    /// [`StreamEnd::UNAVAILABLE`] without a Tokio runtime: respond with its
+    /// [`StreamEnd::UNAVAILABLE`] without a Tokio runtime with a timer: respond with its
     /// [problem](crate::Rejection::problem).
     pub fn open(&self) -> Result<(), StreamEnd> {
         self.state().map(drop)
@@ -86,6 +91,9 @@ impl StreamWatch {
 
     /// Waits until the stream ends, and returns why. Opens a stream; if it cannot be opened, it has
     /// ended.
+    ///
+    /// It does not tell when the stream is suspended, and comes late if the runtime that checks
+    /// streams stalls. Where possible, use [`Self::run_until_ended`].
     pub fn ended(&self) -> Ended {
         Ended { waiter: self.waiter() }
     }
@@ -139,6 +147,11 @@ impl StreamWatch {
         Ok(Waiter { _watch: self.clone(), state, slot: Slot::default() })
     }
 
+    /// Returns whether the request was allowed just now.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.0.pending.is_fresh()
+    }
+
     #[cfg(test)]
     pub(super) fn places(&self) -> usize {
         self.0.opened.get().map_or(0, |state| state.places())
@@ -158,9 +171,20 @@ impl StreamWatch {
     }
 }
 
+impl<C: StreamCheck> PendingStream<C> {
+    /// Returns whether the request was allowed just now.
+    pub(super) fn is_fresh(&self) -> bool {
+        now() < self.allowed_at.saturating_add(micros(FRESH))
+    }
+}
+
 impl<C: StreamCheck> Open for PendingStream<C> {
     fn stream(&self) -> &(dyn Any + Send + Sync) {
         &*self.stream
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.is_fresh()
     }
 
     fn open(&self) -> Result<Arc<StreamState>, StreamEnd> {

@@ -33,6 +33,8 @@ pub struct SigningKey {
 ///    and `VaultKeys` do.
 /// 2. Remove the old key when the tokens that it signed have expired: after 30 minutes by default,
 ///    counted from when every node signs with the new key. A provider documents its poll interval.
+///    Streams that were opened with a token of the old key end (`token_invalid`), and their clients
+///    reconnect with a new token.
 ///
 /// With a provider that does not read the keys again, add the new key after the old one before, and
 /// wait until every node has read it.

@@ -29,8 +29,8 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 ///    background: see [`AuditTrail`](AuditTrail#denials). If recording fails, the request is denied
 ///    all the same, and an error is logged.
 /// 6. A [stream](http_guard::stream) of a user ends when the policy or the roles of the account no
-///    longer permit it: at once after a change of the roles, and within the lease after one of the
-///    policy. Whether the principal is the owner, and how recent the password is, matters when the
+///    longer permit it: at once after a change of the roles, and within half a lease after one of the
+///    policy, plus the TTL of a [`CachedPolicy`](super::CachedPolicy). Whether the principal is the owner, and how recent the password is, matters when the
 ///    request starts.
 ///
 /// A gRPC request is rejected with `UNAUTHENTICATED`, `PERMISSION_DENIED` or `UNAVAILABLE`. The

@@ -191,6 +191,10 @@ impl SessionAuthenticator {
     /// Returns the active session of an opaque session token, and its enabled account: for
     /// services that keep the token in a cookie.
     ///
+    /// Nothing watches the session afterwards: only requests through
+    /// [`JwtSessionLayer`](super::JwtSessionLayer) have a
+    /// [`StreamWatch`](http_guard::stream::StreamWatch). A service has to end its streams itself.
+    ///
     /// # Errors
     /// [`Rejection::SessionExpired`] or [`Rejection::AccountDisabled`], and server errors: the
     /// store or the clock is unavailable.

@@ -223,7 +223,7 @@ impl Guard for SessionGuard {
                 // Outer layers may have inserted them, but this layer authenticated no user.
                 extensions.remove::<Principal>();
                 extensions.remove::<SessionView>();
-                extensions.remove::<StreamWatch>();
+                remove_session_stream(extensions);
                 self.set_unauthenticated(extensions, rejection);
                 Ok(Allowed::default())
             }
@@ -275,9 +275,7 @@ impl SessionGuard {
     /// Keeps the principal of a workload, which an outer layer may have authenticated. Only this
     /// layer authenticates users.
     fn pass_through(&self, extensions: &mut Extensions) {
-        if SessionStream::from_extensions(extensions).is_some() {
-            extensions.remove::<StreamWatch>();
-        }
+        remove_session_stream(extensions);
         extensions.remove::<SessionView>();
         if extensions.get().is_some_and(|principal: &Principal| principal.session().is_some()) {
             extensions.remove::<Principal>();
@@ -291,5 +289,12 @@ impl SessionGuard {
         let error = || log_text_up_to(MAX_ERROR_CHARACTERS, &rejection);
         event!(debug, code = rejection.code(), error = error(), "unauthenticated");
         extensions.insert(Unauthenticated::new(rejection, self.renderer.clone()));
+    }
+}
+
+/// Removes the watch of a session from an outer layer. That of a workload stays.
+fn remove_session_stream(extensions: &mut Extensions) {
+    if SessionStream::from_extensions(extensions).is_some() {
+        extensions.remove::<StreamWatch>();
     }
 }

@@ -11,13 +11,14 @@ use http_body_util::BodyExt as _;
 use http_guard::stream::{Reconnection, StreamEnd, StreamSettings, StreamWatch};
 use kleidia_tower::account::TokenSet;
 use kleidia_tower::rbac::{Policy, RbacLayer, Requirement, RoleName};
-use kleidia_tower::session::{JwtSessionLayer, SessionEvent};
+use kleidia_tower::session::{CredentialPolicy, JwtSessionLayer, SessionEvent};
 use kleidia_tower::{ClientInfo, UserId};
 use tower::layer::util::Stack;
 use tower::{Layer, Service, ServiceExt as _, service_fn};
 
 use crate::support::http::request;
 use crate::support::{Fixture, bearer};
+use crate::workloads::Workloads;
 
 /// The least lease, so that callers are checked each second.
 const LEASE: Duration = Duration::from_secs(2);
@@ -285,4 +286,16 @@ async fn end_before_the_stream_was_opened_is_not_lost() {
     let watch: StreamWatch = found.lock().unwrap().take().unwrap();
     let end = tokio::time::timeout(LEASE / 4, watch.ended()).await;
     assert_eq!(end.unwrap().code(), "session_ended");
+}
+
+/// An outer layer watches a workload, and this layer lets its request pass without a user.
+#[tokio::test]
+async fn watch_of_a_workload_stays_without_a_user() {
+    let (fixture, workloads) = (Fixture::new().await, Workloads::new());
+    let backup = workloads.member("backup", "example.com");
+    let lenient = layer(&fixture).with_policy(CredentialPolicy::AllowMissingOrInvalid);
+    let layers = Stack::new(lenient, workloads.layer());
+    let service = layers.layer(service_fn(send_events as SendEvents));
+    let response = service.oneshot(request(&[&backup])).await.unwrap();
+    assert!(response.extensions().get::<StreamWatch>().is_some());
 }

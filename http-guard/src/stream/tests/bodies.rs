@@ -200,3 +200,42 @@ async fn streams_of_a_principal_are_bounded() {
     drop(first);
     third.open().unwrap();
 }
+
+/// A client that reads nothing may keep a body that has ended.
+#[tokio::test]
+async fn streams_that_have_ended_do_not_count() {
+    let settings = StreamSettings::default().with_max_per_principal(1).unwrap();
+    let fixture = Fixture::new(Some(ALLOW), settings);
+    let (first, second) = (fixture.watch(1), fixture.watch(2));
+    let (_unread, _) = respond(&first, "text/event-stream", &[]);
+    fixture.registry.end(&"alice", &1, ENDED);
+    assert!(fixture.registry.is_empty());
+    second.open().unwrap();
+    assert_eq!(fixture.watch(3).open(), Err(StreamEnd::TOO_MANY_STREAMS));
+}
+
+/// Such a request may no longer be allowed, so nothing is delivered before the check.
+#[tokio::test]
+async fn grpc_response_long_after_its_request_waits_for_a_check() {
+    let fixture = Fixture::new(Some(StreamDecision::End(ENDED)), StreamSettings::default());
+    let watch = fixture.watch(1);
+    let (response, _) = respond(&watch, "application/grpc", &["\0\0\0\0\u{1}a"]);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let (data, trailers, error) = read(response.into_body()).await;
+    assert_eq!((data.as_str(), error), ("", None));
+    assert_eq!(trailers.unwrap()["grpc-status"], "16");
+}
+
+#[tokio::test]
+async fn nothing_follows_the_trailers_of_grpc_web() {
+    let fixture = Fixture::allowing();
+    let frames = [&b"\0\0\0\0\x01a"[..], b"\x80\0\0\0\x0fgrpc-status:0\r\n"];
+    let frames = frames.map(|data| Frame::data(Bytes::from_static(data)));
+    let body = TestBody { frames: frames.into(), is_endless: true, _held: Arc::default() };
+    let response = Response::builder().header("content-type", "application/grpc-web");
+    let response = watch_response(response.body(body).unwrap(), Some(&fixture.watch(1)));
+    let mut body = response.into_body();
+    assert!(poll(&mut body).is_ready() && poll(&mut body).is_ready());
+    assert!(poll(&mut body).is_pending());
+    assert!(fixture.registry.is_empty(), "it is complete");
+}

@@ -16,6 +16,9 @@ const ENDED: StreamEnd =
     StreamEnd::new(Problem::unauthorized("session_ended", "It ended"), Reconnection::Never);
 const ALLOW: StreamDecision = StreamDecision::Allow { valid_for: None };
 
+/// The key whose checks never return.
+const HANGING: u32 = 0;
+
 /// Decides as the test says. Without a decision, checks do not return.
 #[derive(Clone)]
 struct TestCheck(Arc<Script>);
@@ -33,10 +36,13 @@ impl StreamCheck for TestCheck {
     type Key = u32;
     type Stream = ();
 
-    fn check(&self, _: &'static str, _: u32, streams: Vec<Arc<()>>) -> StreamCheckFuture {
+    fn check(&self, _: &'static str, key: u32, streams: Vec<Arc<()>>) -> StreamCheckFuture {
         let script = Arc::clone(&self.0);
         script.checks.lock().unwrap().push(streams.len());
         Box::pin(async move {
+            if key == HANGING {
+                std::future::pending::<()>().await;
+            }
             loop {
                 if let Some(decision) = *script.decision.lock().unwrap() {
                     return vec![decision; streams.len()];

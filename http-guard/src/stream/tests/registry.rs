@@ -5,6 +5,9 @@ use std::task::{Context, Waker};
 
 use super::*;
 
+/// Long before a check of the default lease is due.
+const PROMPTLY: Duration = Duration::from_secs(2);
+
 #[tokio::test]
 async fn stream_is_checked_right_after_it_was_opened() {
     let fixture = Fixture::new(Some(StreamDecision::End(ENDED)), StreamSettings::default());
@@ -72,6 +75,42 @@ fn streams_are_checked_on_a_later_runtime() {
     runtime().block_on(async { fixture.watch(1).open() }).unwrap();
     fixture.decide(StreamDecision::End(ENDED));
     assert_eq!(runtime().block_on(async { fixture.watch(1).ended().await }), ENDED);
+}
+
+/// A runtime that ends takes the sweeper with it, and a check in progress.
+#[test]
+fn streams_end_with_the_runtime_of_their_sweeper() {
+    let fixture = Fixture::new(None, StreamSettings::default());
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let first = fixture.watch(1);
+    runtime().block_on(async {
+        first.open().unwrap();
+        fixture.wait_for_checks(1).await;
+    });
+    assert_eq!(first.try_ended(), Some(StreamEnd::UNAVAILABLE));
+    fixture.decide(StreamDecision::End(ENDED));
+    let second = async { tokio::time::timeout(PROMPTLY, fixture.watch(1).ended()).await };
+    assert_eq!(runtime().block_on(second), Ok(ENDED));
+}
+
+#[test]
+fn runtime_without_a_timer_opens_no_stream() {
+    let fixture = Fixture::allowing();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let opened = runtime.block_on(async { fixture.watch(1).open() });
+    assert_eq!(opened, Err(StreamEnd::UNAVAILABLE));
+    assert!(fixture.registry.is_empty());
+}
+
+#[tokio::test]
+async fn check_that_hangs_does_not_delay_others() {
+    let fixture = Fixture::new(Some(StreamDecision::End(ENDED)), StreamSettings::default());
+    let hanging = fixture.watch(HANGING);
+    hanging.open().unwrap();
+    fixture.wait_for_checks(1).await;
+    let end = tokio::time::timeout(PROMPTLY, fixture.watch(1).ended()).await;
+    assert_eq!(end, Ok(ENDED));
+    assert_eq!(hanging.try_ended(), None);
 }
 
 /// Many futures of one watch, one after the other, take one place.
