@@ -61,8 +61,8 @@ pub trait StreamCheck: Send + Sync + Sized + 'static {
     /// without a decision is [unknown](StreamDecision::Unknown).
     ///
     /// It runs right after a stream was opened, each half lease, when the validity of a stream ends,
-    /// and on request. It is dropped if it takes longer than a quarter of the lease or 5 seconds, and
-    /// repeated after a second. At most 64 checks run at the same time.
+    /// and on request. It is dropped if it takes longer than a quarter of the lease (at least 1 second,
+    /// at most 5), and repeated after a second. At most 64 checks run at the same time.
     fn check(
         &self,
         principal: Self::Principal,

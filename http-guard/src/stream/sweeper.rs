@@ -22,7 +22,8 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How many checks run at the same time. With a store that takes 10 ms, these are 48,000 in half of
 /// the default lease.
 const MAX_CHECKS: usize = 64;
-/// How long a check may take, or a quarter of the lease if that is less: there is time for another.
+/// How long a check may take, within these bounds a quarter of the lease: there is time for another.
+const MIN_CHECK_TIME: Duration = Duration::from_secs(1);
 const MAX_CHECK_TIME: Duration = Duration::from_secs(5);
 
 /// The tasks of a registry: the sweeper, and what follows events. They end with it.
@@ -158,7 +159,7 @@ async fn work<C: StreamCheck>(registry: Weak<Inner<C>>, queue: Queue<C>, supervi
         let (Some(due), Some(inner)) = (due, registry.upgrade()) else { return };
         let started_at = now();
         let streams = due.records.iter().map(|record| Arc::clone(&record.stream)).collect();
-        let max_time = MAX_CHECK_TIME.min(inner.settings.lease / 4);
+        let max_time = (inner.settings.lease / 4).clamp(MIN_CHECK_TIME, MAX_CHECK_TIME);
         let decisions = supervisor
             .run_async_iteration(async {
                 let check = inner.check.check(due.principal.clone(), due.key.clone(), streams);
