@@ -8,7 +8,7 @@
 \set n :n + 1
 \set successor :base + :n
 \set id :client_id + 1
-SELECT session, refresh_tokens.expires_at, is_revoked,
+SELECT session, refresh_tokens.expires_at, consumed_at, is_revoked,
     authenticated_at, accounts.id AS account, name, roles, is_disabled,
     accounts.created_at AS account_created_at, password_changed_at FROM refresh_tokens
     LEFT JOIN families ON families.id = refresh_tokens.family

@@ -139,6 +139,10 @@ pub(crate) async fn detach(
     let file = File::open(path).map_err(|error| failed(path, &error))?;
     match audit::detach(store, BufReader::new(file), key, to, now).await {
         Ok(size) => print(&format!("detached: the log in the database begins at leaf {size}\n")),
+        Err(error @ ExportError::TooRecent { leaf_index, .. }) => {
+            Err(format!("{}; --to {leaf_index} detaches those before it", failed(path, &error))
+                .into())
+        }
         Err(ExportError::Store(StoreError::Unavailable(cause))) => {
             Err(format!("{cause}; on PostgreSQL, only the owner of the tables detaches").into())
         }

@@ -106,8 +106,6 @@ impl LogReads for RedbStore {
         let read = self.read()?;
         let leaves = read.open_table(LEAVES).map_err(unavailable)?;
         let last = leaves.last().map_err(unavailable)?;
-        let first = leaves.first().map_err(unavailable)?;
-        let first = first.map(|(leaf, _)| i64::try_from(leaf.value()));
         let checkpoints = read.open_table(CHECKPOINTS).map_err(unavailable)?;
         let checkpoint_size = checkpoints.last().map_err(unavailable)?;
         let hashes = read.open_table(HASHES).map_err(unavailable)?;
@@ -116,7 +114,6 @@ impl LogReads for RedbStore {
         Ok(LogState {
             checkpoint: checkpoint(&checkpoints)?,
             checkpoint_size: checkpoint_size.map(|(size, _)| size.value()),
-            first_leaf: first.transpose().map_err(|_| corrupt("leaf of the audit log"))?,
             last_position: last_position.map(|(position, _)| position.value()),
             key: registered_key(&read.open_table(KEYS).map_err(unavailable)?)?,
             leaves: last.map_or(0, |(leaf, _)| leaf.value() + 1),
@@ -125,6 +122,14 @@ impl LogReads for RedbStore {
             detachment: None,
             has_unsealed: !unsealed.is_empty().map_err(unavailable)?,
         })
+    }
+
+    async fn read_first_leaf(&self) -> Result<Option<i64>, StoreError> {
+        let read = self.read()?;
+        let leaves = read.open_table(LEAVES).map_err(unavailable)?;
+        let first = leaves.first().map_err(unavailable)?;
+        let first = first.map(|(leaf, _)| i64::try_from(leaf.value()));
+        first.transpose().map_err(|_| corrupt("leaf of the audit log"))
     }
 
     async fn read_leaves(&self, from: u64, until: u64) -> Result<Vec<LeafRow>, StoreError> {

@@ -78,12 +78,15 @@ impl Accounts {
 
     /// Fails for a token that is rejected for good, and beyond the limit of its account. That of a
     /// known token is recorded as a denial: its owner could keep the store's writer busy otherwise.
+    ///
+    /// Retries have a budget of their own, so that who uses up the other one causes no reuse. Reuse
+    /// has no limit, since it revokes the family once, and must do so.
     fn check_refresh(
         &self,
         check: RefreshCheck,
         change: &ChangeContext,
     ) -> Result<(), AccountError> {
-        let RefreshCheck::Known { account, session, rejection } = check else {
+        let RefreshCheck::Known { account, session, consumed_at, rejection } = check else {
             return Err(AccountError::RefreshTokenInvalid);
         };
         let (reason, error) = match rejection {
@@ -91,10 +94,16 @@ impl Accounts {
                 (Reason::AccountDisabled, AccountError::AccountDisabled)
             }
             Some(reason) => (reason, AccountError::RefreshTokenInvalid),
-            None => match self.refresh_limiter().check(&account.id, 1) {
-                Ok(_) => return Ok(()),
-                Err(error) => (Reason::RateLimited, error.into()),
-            },
+            None => {
+                let age = consumed_at.map(|at| change.at.duration_since(at).unsigned_abs());
+                if age.is_some_and(|age| age >= self.settings().refresh_grace()) {
+                    return Ok(());
+                }
+                match self.refresh_limiter().check(&(account.id, age.is_some()), 1) {
+                    Ok(_) => return Ok(()),
+                    Err(error) => (Reason::RateLimited, error.into()),
+                }
+            }
         };
         let event = AuditEvent {
             user: Some(AuditIdentity::account(account.id, &account.name)),

@@ -127,24 +127,21 @@ impl<P: PolicyProvider> CachedPolicy<P> {
     /// Waits for the load in progress, or loads the policy.
     async fn load(&self) -> Result<Policy, PolicyError> {
         let since = Instant::now();
-        let _guard = self.loading.lock().await;
+        let guard = timeout(TIMEOUT, self.loading.lock()).await;
+        let _guard = guard.map_err(|_| PolicyError::new(LoadError::TimedOut))?;
         // Requests that waited share the load that finished meanwhile, even if it failed.
         if let Some(outcome) = self.loaded_since(since) {
             return outcome;
         }
         let started_at = Instant::now();
-        // The next caller that waits must not start another load when this one times out.
-        let outcome = within_timeout(self.provider.policy()).await;
+        // Has its whole time, also after the wait: a load that times out is kept, so that the next
+        // caller does not start another one.
+        let loading = timeout(TIMEOUT, self.provider.policy()).await;
+        let outcome = loading.unwrap_or_else(|_| Err(PolicyError::new(LoadError::TimedOut)));
         let loaded = Loaded { started_at, finished_at: Instant::now(), outcome: outcome.clone() };
         self.loaded.store(Some(Arc::new(loaded)));
         outcome
     }
-}
-
-async fn within_timeout(
-    loading: impl Future<Output = Result<Policy, PolicyError>>,
-) -> Result<Policy, PolicyError> {
-    timeout(TIMEOUT, loading).await.unwrap_or_else(|_| Err(PolicyError::new(LoadError::TimedOut)))
 }
 
 #[async_trait]
@@ -155,7 +152,7 @@ impl<P: PolicyProvider> PolicyProvider for CachedPolicy<P> {
         }
         let waiting = self.waiting.try_acquire();
         let _waiting = waiting.map_err(|_| PolicyError::new(LoadError::TooManyWaiting))?;
-        within_timeout(self.load()).await
+        self.load().await
     }
 
     fn try_current(&self) -> Option<Policy> {

@@ -182,6 +182,8 @@ pub enum RefreshCheck {
         account: Arc<Account>,
         /// The session of the token.
         session: SessionId,
+        /// The time at which the token was consumed, if it was.
+        consumed_at: Option<Timestamp>,
         /// Why the token is rejected, for the audit log: it is expired or revoked, the login is too
         /// old, or the account is disabled. `None` if the rotation decides.
         rejection: Option<Reason>,

@@ -152,6 +152,7 @@ impl<R: SqlRow> Columns<'_, R> {
             authenticated_at: self.time("authenticated_at")?,
             expires_at: self.time("expires_at")?,
             is_revoked: self.boolean("is_revoked")?,
+            consumed_at: self.optional_time("consumed_at")?,
         })
     }
 
@@ -228,7 +229,6 @@ impl<R: SqlRow> Columns<'_, R> {
             checkpoint: self.optional_text("note")?,
             checkpoint_size: self.0.integer("checkpoint_size")?.map(sequence).transpose()?,
             key: self.optional_registered_key()?,
-            first_leaf: self.0.integer("smallest_leaf")?,
             last_position: self.0.integer("last_position")?.map(sequence).transpose()?,
             leaves: last.map_or(0, |last| last + 1),
             detached: self.0.integer("detached")?.map_or(Ok(0), sequence)?,

@@ -115,7 +115,7 @@ pub(super) async fn detached_tree(
     if state.detached != signed {
         faults.add(LogFault::DetachedSize { size: state.detached, signed });
     }
-    if let Some(leaf_index) = state.first_leaf
+    if let Some(leaf_index) = reads.read_first_leaf().await?
         && !u64::try_from(leaf_index).is_ok_and(|leaf_index| leaf_index >= signed)
     {
         faults.add(LogFault::SurplusLeaf { leaf_index });

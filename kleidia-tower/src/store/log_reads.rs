@@ -16,6 +16,9 @@ pub trait LogReads: Send + Sync + 'static {
     /// Returns the state of the Merkle log.
     async fn read_log_state(&self) -> Result<LogState, StoreError>;
 
+    /// Returns the smallest index of a leaf; `None` if there are none.
+    async fn read_first_leaf(&self) -> Result<Option<i64>, StoreError>;
+
     /// Returns the leaves from an index to another (exclusive), in order.
     async fn read_leaves(&self, from: u64, until: u64) -> Result<Vec<LeafRow>, StoreError>;
 
@@ -51,8 +54,6 @@ pub struct LogState {
     pub key: Option<RegisteredKey>,
     /// The index after the last leaf; 0 if there are none.
     pub leaves: u64,
-    /// The smallest index of a leaf; `None` if there are none.
-    pub first_leaf: Option<i64>,
     /// The largest position of a hash; `None` if there are none.
     pub last_position: Option<u64>,
     /// How many leaves are detached.

@@ -12,7 +12,7 @@ use super::newest_checkpoint::{self, Newest};
 use super::operation::Operation;
 use super::operations::{self, KeyReplacement};
 use super::transactional::Transactional;
-use super::{ChangeContext, StoreError, log_detachment};
+use super::{ChangeContext, StoreError};
 use crate::audit::{AuditKey, Checkpoint, LogKey};
 use crate::telemetry::MAX_ERROR_CHARACTERS;
 use crate::{HealthError, SettingError};
@@ -149,8 +149,7 @@ impl Sealing {
         } else {
             let old = store.log_key()?;
             let known = self.newest.get(old)?;
-            let detached = log_detachment::read(store, old.verifier_key()).await?;
-            let replacement = &KeyReplacement { old, new: successor, known, detached, change };
+            let replacement = &KeyReplacement { old, new: successor, known, change };
             let replace = Operation::new("replace_key", move |rows| {
                 Box::pin(operations::replace_key(rows.0, replacement))
             });

@@ -129,6 +129,24 @@ async fn reopened_session_has_a_session_token() {
     }
 }
 
+/// Otherwise a thief that refreshes in a loop could keep the owner from revoking the family.
+#[tokio::test]
+async fn limit_of_refreshes_lets_reuse_and_retries_pass() {
+    let limit = "2/3600".parse().unwrap();
+    let service =
+        Service::with_settings(AccountSettings::default().with_refresh_limit(limit)).await;
+    let alice = service.alice().await;
+    let stolen = service.refresh(&alice.refresh_token).await.unwrap();
+    let last = service.refresh(&stolen.refresh_token).await.unwrap();
+    assert_eq!(code(service.refresh(&last.refresh_token).await), "rate_limited");
+    for expected in ["ok", "ok", "rate_limited"] {
+        assert_eq!(code(service.refresh(&stolen.refresh_token).await), expected);
+    }
+    service.advance_clock(60);
+    assert_eq!(code(service.refresh(&alice.refresh_token).await), "refresh_reused");
+    assert_eq!(code(service.refresh(&last.refresh_token).await), "refresh_invalid");
+}
+
 /// Each refresh has a record, so a loop would fill the disk.
 #[tokio::test]
 async fn refreshes_of_an_account_are_limited() {

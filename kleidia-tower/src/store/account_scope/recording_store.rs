@@ -115,6 +115,10 @@ impl LogReads for RecordingStore {
         self.memory.read_log_state().await
     }
 
+    async fn read_first_leaf(&self) -> Result<Option<i64>, StoreError> {
+        self.memory.read_first_leaf().await
+    }
+
     async fn read_leaves(&self, from: u64, until: u64) -> Result<Vec<LeafRow>, StoreError> {
         self.memory.read_leaves(from, until).await
     }

@@ -54,7 +54,7 @@ impl StoreFixture {
             (user, record.session, record.reason.clone())
         });
         let known = match check {
-            RefreshCheck::Known { account, session, rejection: Some(reason) } => {
+            RefreshCheck::Known { account, session, rejection: Some(reason), .. } => {
                 Some((Some(account.name.to_string()), Some(session), Some(reason.to_string())))
             }
             _ => None,

@@ -121,7 +121,6 @@ impl LogReads for MemoryStore {
         Ok(LogState {
             checkpoint: log.note(),
             checkpoint_size: log.checkpoint.as_ref().map(Checkpoint::size),
-            first_leaf: (log.sealed > 0).then_some(0),
             last_position: log.hashes.len().checked_sub(1).map(number),
             key: log.registered_key.clone(),
             leaves: number(log.sealed),
@@ -129,6 +128,10 @@ impl LogReads for MemoryStore {
             detachment: None,
             has_unsealed: false,
         })
+    }
+
+    async fn read_first_leaf(&self) -> Result<Option<i64>, StoreError> {
+        Ok((self.read()?.log.sealed > 0).then_some(0))
     }
 
     async fn read_leaves(&self, from: u64, until: u64) -> Result<Vec<LeafRow>, StoreError> {

@@ -1,8 +1,8 @@
 //! Replaces the key of the audit log.
 
 use super::sealing::{
-    BATCH, append, authentic_record, check_registered, continued_checkpoint, last_detached,
-    verify_checkpoint,
+    BATCH, append, authentic_record, check_registered, continued_checkpoint, detachment,
+    last_detached, verify_checkpoint,
 };
 use crate::audit::tree::LogTree;
 use crate::audit::{
@@ -19,8 +19,6 @@ pub(crate) struct KeyReplacement<'a> {
     pub(crate) new: &'a AuditKey,
     /// The newest checkpoint that is known.
     pub(crate) known: Option<Checkpoint>,
-    /// What of the log is detached, which the new key signs again.
-    pub(crate) detached: Option<Detachment>,
     pub(crate) change: &'a ChangeContext,
 }
 
@@ -43,7 +41,7 @@ pub(crate) async fn replace_key(
     rows: &mut dyn Rows,
     replacement: &KeyReplacement<'_>,
 ) -> Result<Checkpoint, StoreError> {
-    let KeyReplacement { old, new, known, detached, change } = replacement;
+    let KeyReplacement { old, new, known, change } = replacement;
     rows.lock_sealing(true).await?;
     let registered = rows.registered_key().await?;
     let registered = registered.ok_or(StoreError::Log(LogConflict::MissingKey))?;
@@ -73,8 +71,8 @@ pub(crate) async fn replace_key(
     let verifier_key = new.verifier_key().to_string();
     let note = Some(checkpoint.note().to_owned());
     rows.register_key(&RegisteredKey { first_leaf, verifier_key, checkpoint: note }).await?;
-    if let Some(detached) = detached {
-        sign_again(rows, detached, new).await?;
+    if let Some(detached) = detachment(rows, old.verifier_key()).await? {
+        sign_again(rows, &detached, new).await?;
     }
     Ok(checkpoint)
 }

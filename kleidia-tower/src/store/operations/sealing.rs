@@ -134,14 +134,21 @@ pub(super) async fn last_detached(
     stored: Option<&Checkpoint>,
     key: &AuditVerifierKey,
 ) -> Result<u64, StoreError> {
-    let note = rows.detachment().await?;
-    let detachment = note.map(|note| Detachment::verify(&note, key)).transpose();
-    let detachment =
-        detachment.map_err(|_| StoreError::Corrupt("audit log: its detachment is not signed"))?;
+    let detachment = detachment(rows, key).await?;
     let last = detachment.as_ref().map_or(0, Detachment::last_record);
     let is_earlier = last < stored.map_or(0, Checkpoint::last_detached);
     let earlier = StoreError::Corrupt("audit log: its detachment is earlier than its checkpoint");
     if is_earlier { Err(earlier) } else { Ok(last) }
+}
+
+/// Returns what of the log is detached.
+pub(super) async fn detachment(
+    rows: &mut dyn Rows,
+    key: &AuditVerifierKey,
+) -> Result<Option<Detachment>, StoreError> {
+    let note = rows.detachment().await?;
+    let detachment = note.map(|note| Detachment::verify(&note, key)).transpose();
+    detachment.map_err(|_| StoreError::Corrupt("audit log: its detachment is not signed"))
 }
 
 /// Returns a record that may be sealed. Those up to the last detached one were.

@@ -76,7 +76,6 @@ impl LogReads for PostgresStore {
     async fn read_log_state(&self) -> Result<LogState, StoreError> {
         let state = "SELECT last.note, last.size AS checkpoint_size, \
              (SELECT max(leaf) FROM audit_leaves) AS last_leaf, \
-             (SELECT min(leaf) FROM audit_leaves) AS smallest_leaf, \
              (SELECT max(position) FROM audit_hashes) AS last_position, \
              (SELECT size FROM audit_detached) AS detached, \
              (SELECT note FROM audit_detached) AS detachment, \
@@ -87,6 +86,11 @@ impl LogReads for PostgresStore {
              ORDER BY hour DESC LIMIT 1) AS last ON TRUE";
         let state = self.read_optional(state, &[]).await?;
         Columns(&state.ok_or(StoreError::Corrupt("audit log"))?).log_state()
+    }
+
+    async fn read_first_leaf(&self) -> Result<Option<i64>, StoreError> {
+        let first = self.read_optional("SELECT min(leaf) AS leaf FROM audit_leaves", &[]).await?;
+        first.map_or(Ok(None), |row| Columns(&row).optional_integer("leaf"))
     }
 
     async fn read_leaves(&self, from: u64, until: u64) -> Result<Vec<LeafRow>, StoreError> {

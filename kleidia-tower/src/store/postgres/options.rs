@@ -110,7 +110,8 @@ impl PostgresOptions {
 
     /// Sets how often committed audit records are sealed: 10 milliseconds to 1 hour, 400
     /// milliseconds by default. The records of an interval can be removed without a trace by an
-    /// attacker with write access to the database.
+    /// attacker with write access to the database. With more than 5 seconds,
+    /// [`verify`](crate::audit::AuditStore::verify) reports records that wait for the next seal.
     ///
     /// # Errors
     /// [`SettingError`] out of these bounds.

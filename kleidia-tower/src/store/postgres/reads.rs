@@ -37,7 +37,7 @@ macro_rules! select_views {
 }
 
 /// Outer joins, so that what is missing is an error.
-const REFRESH_TOKEN: &str = "SELECT session, refresh_tokens.expires_at, is_revoked, \
+const REFRESH_TOKEN: &str = "SELECT session, refresh_tokens.expires_at, consumed_at, is_revoked, \
     authenticated_at, accounts.id AS account, name, roles, is_disabled, \
     accounts.created_at AS account_created_at, password_changed_at FROM refresh_tokens \
     LEFT JOIN families ON families.id = refresh_tokens.family \

@@ -22,6 +22,8 @@ pub struct RefreshTokenState {
     pub expires_at: Timestamp,
     /// Whether its family is revoked, or does not exist.
     pub is_revoked: bool,
+    /// The time at which it was consumed, if it was.
+    pub consumed_at: Option<Timestamp>,
 }
 
 impl RefreshTokenState {
@@ -39,6 +41,7 @@ impl RefreshTokenState {
             authenticated_at: session.authenticated_at,
             expires_at: token.expires_at,
             is_revoked,
+            consumed_at: token.consumed.as_ref().map(|consumed| consumed.at),
         }
     }
 
@@ -60,6 +63,7 @@ impl RefreshTokenState {
 
     pub(crate) fn check(self, login_ttl: Duration, now: Timestamp) -> RefreshCheck {
         let rejection = self.rejection(login_ttl, now);
-        RefreshCheck::Known { account: self.account, session: self.session, rejection }
+        let Self { account, session, consumed_at, .. } = self;
+        RefreshCheck::Known { account, session, consumed_at, rejection }
     }
 }

@@ -54,7 +54,6 @@ impl LogReads for SqliteStore {
         let state = query(
             "SELECT last.note, last.size AS checkpoint_size, \
              (SELECT max(leaf) FROM audit_leaves) AS last_leaf, \
-             (SELECT min(leaf) FROM audit_leaves) AS smallest_leaf, \
              (SELECT max(position) FROM audit_hashes) AS last_position, \
              (SELECT size FROM audit_detached) AS detached, \
              (SELECT note FROM audit_detached) AS detachment, \
@@ -66,6 +65,11 @@ impl LogReads for SqliteStore {
         let state = self.read_rows(state).await?;
         let state = state.first().ok_or(StoreError::Corrupt("audit log"))?;
         Columns(state).log_state()
+    }
+
+    async fn read_first_leaf(&self) -> Result<Option<i64>, StoreError> {
+        let first = self.read_rows(query("SELECT min(leaf) AS leaf FROM audit_leaves")).await?;
+        first.first().map_or(Ok(None), |row| Columns(row).optional_integer("leaf"))
     }
 
     async fn read_leaves(&self, from: u64, until: u64) -> Result<Vec<LeafRow>, StoreError> {

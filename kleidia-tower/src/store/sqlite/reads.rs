@@ -26,7 +26,7 @@ const SESSION_BY_TOKEN: &str = "SELECT sessions.*, accounts.id AS account, name,
     is_disabled, accounts.created_at AS account_created_at, password_changed_at \
     FROM sessions JOIN accounts ON accounts.id = sessions.user WHERE sessions.token = ?";
 /// Outer joins, so that what is missing is an error.
-const REFRESH_TOKEN: &str = "SELECT session, refresh_tokens.expires_at, is_revoked, \
+const REFRESH_TOKEN: &str = "SELECT session, refresh_tokens.expires_at, consumed_at, is_revoked, \
     authenticated_at, accounts.id AS account, name, roles, is_disabled, \
     accounts.created_at AS account_created_at, password_changed_at FROM refresh_tokens \
     LEFT JOIN families ON families.id = refresh_tokens.family \
