@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::{Future, poll_fn};
+use std::iter;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -26,7 +27,7 @@ use super::request::ConnectionService;
 use super::shutdown::Phase;
 use super::stream::ServedStream;
 use super::timeouts::{Expiry, Timeouts};
-use crate::{event, log_text};
+use crate::{event, log_text, log_text_up_to};
 
 /// An accepted connection, with its share of the server's state.
 #[derive(Debug)]
@@ -42,6 +43,9 @@ pub(super) struct Connection {
 
 /// How long a connection may take to end if another one needs its place.
 const REPLACEMENT_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// The maximum length of an error in the log.
+const MAX_ERROR_CHARACTERS: usize = 300;
 
 impl Connection {
     /// Serves the connection. Returns how many requests were open when the server dropped it.
@@ -98,7 +102,8 @@ impl Connection {
                 biased;
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
-                        event!(debug, ?peer, error = log_text(error), "connection failed");
+                        let error = log_text_up_to(MAX_ERROR_CHARACTERS, with_causes(&*error));
+                        event!(debug, ?peer, error, "connection failed");
                     }
                     return 0;
                 }
@@ -169,4 +174,10 @@ impl Watchdog {
             }
         }
     }
+}
+
+/// Returns an error with its causes: hyper's own text does not say what has failed.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let errors = iter::successors(Some(error), |&error| error.source());
+    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
