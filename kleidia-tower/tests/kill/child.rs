@@ -43,26 +43,31 @@ async fn mixed_load() {
     let tokens = env::var(FIRST_TOKEN).unwrap().parse().unwrap();
     let tokens = Arc::new(AtomicU32::new(tokens));
     let accounts = store.accounts(None, 100).await.unwrap();
-    let loads = accounts
-        .into_iter()
-        .map(|account| tokio::spawn(Load::run(Arc::clone(&store), account, Arc::clone(&tokens))));
-    for load in join_all(loads).await {
+    let mut loads = Vec::new();
+    for account in accounts {
+        loads.push(Load::new(Arc::clone(&store), account, Arc::clone(&tokens)).await);
+    }
+    // The database may be killed as soon as an operation is acknowledged.
+    for load in join_all(loads.into_iter().map(|load| tokio::spawn(load.run()))).await {
         load.unwrap();
     }
 }
 
 impl Load {
-    async fn run(store: Arc<dyn Store>, account: Arc<Account>, tokens: Arc<AtomicU32>) {
+    async fn new(store: Arc<dyn Store>, account: Arc<Account>, tokens: Arc<AtomicU32>) -> Self {
         let key = AccountLookup::Id(account.id);
         let (_, password) = store.account_with_password(key).await.unwrap().unwrap();
         let (password, is_disabled) = (password.current, account.is_disabled);
         let sessions = BTreeMap::new();
-        let mut load = Self { store, account, tokens, password, is_disabled, sessions };
+        Self { store, account, tokens, password, is_disabled, sessions }
+    }
+
+    async fn run(mut self) {
         loop {
-            let operation = load.next_operation();
-            let user = load.account.id;
+            let operation = self.next_operation();
+            let user = self.account.id;
             print_line(&format!("start {user} {operation}"));
-            let records = match load.apply(operation).await {
+            let records = match self.apply(operation).await {
                 Ok(records) => records,
                 // Whether it was committed is unknown.
                 Err(error) => return print_line(&format!("failed {user} {error:?}")),

@@ -49,7 +49,7 @@ async fn check_rounds(location: &str, rounds: u32, kill: impl Fn(&mut Child)) {
     for round in 1..=rounds {
         let first_token = round * TOKENS_PER_ROUND;
         let child = start(location, first_token);
-        for line in lines_until_killed(child, fastrand::usize(0..80), &kill) {
+        for line in lines_until_killed(child, fastrand::usize(1..80), &kill) {
             ack_log.read_line(&line);
         }
         killed_while_pending += u32::from(ack_log.has_pending());
@@ -108,6 +108,8 @@ fn lines_until_killed(
     kill(&mut child);
     output.extend(lines);
     child.wait().unwrap();
+    let has_panicked = output.iter().any(|line| line.contains("panicked at"));
+    assert!(!has_panicked, "{}", output.join("\n"));
     output
 }
 
