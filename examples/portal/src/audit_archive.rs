@@ -139,7 +139,7 @@ pub(crate) async fn detach(
     let file = File::open(path).map_err(|error| failed(path, &error))?;
     match audit::detach(store, BufReader::new(file), key, to, now).await {
         Ok(size) => print(&format!("detached: the log in the database begins at leaf {size}\n")),
-        Err(error @ ExportError::TooRecent { leaf_index, .. }) => {
+        Err(error @ ExportError::TooRecent { leaf_index: leaf_index @ 1.., .. }) => {
             Err(format!("{}; --to {leaf_index} detaches those before it", failed(path, &error))
                 .into())
         }

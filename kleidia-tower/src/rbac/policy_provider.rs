@@ -42,7 +42,8 @@ pub struct PolicyError(#[source] Arc<dyn std::error::Error + Send + Sync>);
 ///
 /// A change takes effect within the TTL. When the TTL has passed and the policy cannot be loaded,
 /// requests are rejected with 503. Concurrent requests share one load, and its error. At most 1,000
-/// wait at the same time, for 5 seconds at most; the others are rejected with 503 too.
+/// wait at the same time, for 5 seconds at most, and a load takes at most 5 seconds; the others are
+/// rejected with 503 too.
 ///
 /// It needs a Tokio runtime with time enabled.
 ///

@@ -169,7 +169,7 @@ async fn moves_records_of_a_running_portal_into_a_file() {
     audit.stdout(&["verify"]);
 }
 
-/// Whoever can write to the archive removes records at the end of a file, or a file.
+/// A writer to the archive removes records at the end of a file, or a file.
 #[tokio::test]
 async fn exports_are_verified_together() {
     let (database, earlier) = old_database().await;
