@@ -76,7 +76,7 @@ fn often() -> Limit {
 fn layer(url: &str) -> RateLimitLayer {
     let store = RedisLimitStore::new(url).expect("a URL");
     let limits = SharedLimits::new(store, &vec![7; 32].into()).expect("a secret");
-    let limits = limits.with_timeout(Duration::from_secs(2)).expect("a timeout");
+    let limits = limits.with_timeout(SharedLimits::DEFAULT_RETRY_INTERVAL).expect("a timeout");
     let layer = RateLimitLayer::new().with_limit(Key::address(), often());
     layer.with_shared_limits("bench", limits)
 }

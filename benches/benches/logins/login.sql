@@ -1,5 +1,5 @@
 -- The statements of a login from a familiar device, for pgbench. Its variables are numbers, so
--- names, digests and tokens are numbers too, and the records are values instead of arrays.
+-- names, digests and tokens are numbers too.
 \set at 1800000000 + :n
 \set expires_at :at + 600
 \set name :client_id * 8 + :n % 8 + 1
@@ -86,11 +86,14 @@ SELECT id FROM families WHERE "user" = :name AND NOT is_revoked
         AND NOT is_revoked ORDER BY expires_at, id LIMIT 100 OFFSET 100) AS excess);
 SELECT nextval('audit_sequence') AS sequence FROM generate_series(1, 1::bigint)
 \gset second_
-WITH records AS (INSERT INTO audit (sequence, at, kind, outcome, user_id,
-        user_name, session, ip, mac)
-        VALUES (:sequence, :at, 'login.success', 'success', :name, :name, :session_id,
-        '127.0.0.1', :token),
-        (:second_sequence, :at, 'session.created', 'success', :name, :name, :session_id,
-        '127.0.0.1', :token))
-    INSERT INTO audit_unsealed VALUES (:sequence), (:second_sequence);
+WITH record AS (INSERT INTO audit (sequence, at, kind, outcome, user_id,
+        user_name, actor_id, actor_name, session, ip, user_agent, method, route, reason, mac)
+        VALUES (:sequence, :at, 'login.success', 'success', :name, :name, NULL, NULL, :session_id,
+        '127.0.0.1', NULL, NULL, NULL, NULL, :token))
+    INSERT INTO audit_unsealed VALUES (:sequence);
+WITH record AS (INSERT INTO audit (sequence, at, kind, outcome, user_id,
+        user_name, actor_id, actor_name, session, ip, user_agent, method, route, reason, mac)
+        VALUES (:second_sequence, :at, 'session.created', 'success', :name, :name, NULL, NULL, :session_id,
+        '127.0.0.1', NULL, NULL, NULL, NULL, :token))
+    INSERT INTO audit_unsealed VALUES (:second_sequence);
 COMMIT;

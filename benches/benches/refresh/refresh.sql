@@ -1,5 +1,5 @@
--- The statements of a refresh, for pgbench. Its variables are numbers, so tokens are numbers too,
--- and the record is one of values instead of arrays.
+-- The statements of a refresh, for pgbench. Its variables are numbers, so tokens are numbers
+-- too.
 \set at 1800000000 + :n
 \set expires_at :at + 600
 \set refresh_expires_at :at + 2592000
@@ -36,9 +36,9 @@ WITH inserted AS (INSERT INTO refresh_tokens (digest, family, session, expires_a
         VALUES (:successor, :id, :id, :refresh_expires_at))
     UPDATE families SET expires_at = :refresh_expires_at
     WHERE id = :id AND expires_at < :refresh_expires_at;
-WITH records AS (INSERT INTO audit (sequence, at, kind, outcome, user_id,
-        user_name, session, ip, mac)
-        VALUES (:sequence, :at, 'token.refresh', 'success', :id, 'user-1', :id,
-        '127.0.0.1', :successor))
+WITH record AS (INSERT INTO audit (sequence, at, kind, outcome, user_id,
+        user_name, actor_id, actor_name, session, ip, user_agent, method, route, reason, mac)
+        VALUES (:sequence, :at, 'token.refresh', 'success', :id, 'user-1', NULL, NULL, :id,
+        '127.0.0.1', NULL, NULL, NULL, NULL, :successor))
     INSERT INTO audit_unsealed VALUES (:sequence);
 COMMIT;

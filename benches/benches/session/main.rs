@@ -21,9 +21,12 @@ use benches::Comparison;
 
 fn main() {
     println!("{}", Comparison::head());
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_all().build().expect("a runtime");
     let people = runtime.block_on(people::People::new());
     let peer = runtime.block_on(peer::Peer::new());
+    // The lookups of sessions are tasks.
+    let _guard = runtime.enter();
     for comparison in layer::all(&people, &peer).into_iter().chain(permission::all(&people)) {
         println!("{comparison}");
     }
