@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_guard::stream::{
-    Reconnection, StreamCheck, StreamCheckFuture, StreamDecision, StreamEnd, StreamRegistry,
-    StreamSettings, StreamWatch,
+    OpenStream, Reconnection, StreamCheck, StreamCheckFuture, StreamDecision, StreamEnd,
+    StreamRegistry, StreamSettings, StreamWatch,
 };
 use http_guard::{Problem, Timestamp};
 
@@ -98,7 +98,7 @@ pub(crate) fn watch(
         access: access.clone(),
     };
     // Requests with a cached bundle share the identity, and so does the check of their streams.
-    streams.watch(Subject(identity.clone()), identity.address(), Arc::new(stream))
+    streams.watch(Subject(identity.clone()), identity.address(), stream)
 }
 
 impl StreamCheck for WorkloadCheck {
@@ -106,7 +106,7 @@ impl StreamCheck for WorkloadCheck {
     type Key = usize;
     type Stream = WorkloadStream;
 
-    fn check(&self, _: Subject, _: usize, streams: Vec<Arc<WorkloadStream>>) -> StreamCheckFuture {
+    fn check(&self, _: Subject, _: usize, streams: Vec<OpenStream<Self>>) -> StreamCheckFuture {
         Box::pin(async move {
             let mut decisions = Vec::with_capacity(streams.len());
             for stream in &streams {

@@ -2,10 +2,9 @@
 
 use std::hash::Hash;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::{StreamEnd, WeakStreamRegistry};
+use super::{OpenStream, StreamEnd, WeakStreamRegistry};
 
 /// Checks whether the callers of open streams would still be let in.
 ///
@@ -15,8 +14,8 @@ use super::{StreamEnd, WeakStreamRegistry};
 ///
 /// use http_guard::Problem;
 /// use http_guard::stream::{
-///     Reconnection, StreamCheck, StreamCheckFuture, StreamDecision, StreamEnd, StreamRegistry,
-///     StreamSettings,
+///     OpenStream, Reconnection, StreamCheck, StreamCheckFuture, StreamDecision, StreamEnd,
+///     StreamRegistry, StreamSettings,
 /// };
 ///
 /// /// A key that an operator can revoke.
@@ -27,7 +26,7 @@ use super::{StreamEnd, WeakStreamRegistry};
 ///     type Key = ();
 ///     type Stream = ();
 ///
-///     fn check(&self, _: &'static str, _: (), streams: Vec<Arc<()>>) -> StreamCheckFuture {
+///     fn check(&self, _: &'static str, _: (), streams: Vec<OpenStream<Self>>) -> StreamCheckFuture {
 ///         let is_revoked = self.0.load(Ordering::SeqCst);
 ///         Box::pin(async move {
 ///             let problem = Problem::unauthorized("key_revoked", "The key is revoked");
@@ -42,7 +41,7 @@ use super::{StreamEnd, WeakStreamRegistry};
 /// let is_revoked = Arc::new(AtomicBool::new(false));
 /// let registry = StreamRegistry::new(KeyCheck(Arc::clone(&is_revoked)), StreamSettings::default());
 /// // A guard returns it in `Allowed`, and inserts it into the extensions of the request.
-/// let watch = registry.watch("alice", (), Arc::new(()));
+/// let watch = registry.watch("alice", (), ());
 /// is_revoked.store(true, Ordering::SeqCst);
 /// assert_eq!(watch.ended().await.code(), "key_revoked");
 /// # }
@@ -67,7 +66,7 @@ pub trait StreamCheck: Send + Sync + Sized + 'static {
         &self,
         principal: Self::Principal,
         key: Self::Key,
-        streams: Vec<Arc<Self::Stream>>,
+        streams: Vec<OpenStream<Self>>,
     ) -> StreamCheckFuture;
 
     /// Returns how long a stream that is being opened is valid, as far as it is known; `None` by
@@ -88,7 +87,7 @@ pub trait StreamCheck: Send + Sync + Sized + 'static {
         &self,
         _principal: &Self::Principal,
         _key: &Self::Key,
-        _streams: &[Arc<Self::Stream>],
+        _streams: &[OpenStream<Self>],
         _end: StreamEnd,
     ) {
     }

@@ -4,6 +4,7 @@ use std::array;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::mem;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -11,8 +12,8 @@ use tokio::sync::Notify;
 
 use super::state::{Micros, StreamState, micros, now};
 use super::sweeper::Sweeper;
-use super::watch::PendingStream;
-use super::{StreamCheck, StreamEnd, StreamSettings};
+use super::watch::RequestStream;
+use super::{OpenStream, StreamCheck, StreamEnd, StreamSettings};
 use crate::telemetry::isolate;
 
 /// The open streams of a registry.
@@ -40,24 +41,18 @@ struct Group<C: StreamCheck>(Vec<Entry<C>>);
 /// The streams with one key.
 struct Entry<C: StreamCheck> {
     key: C::Key,
-    records: Vec<Record<C>>,
+    streams: Vec<OpenStream<C>>,
     next_check: Micros,
     is_checking: bool,
     /// That of the last request for a check. A check that started before it does not count.
     version: u64,
 }
 
-/// An open stream.
-pub(super) struct Record<C: StreamCheck> {
-    pub(super) stream: Arc<C::Stream>,
-    pub(super) state: Arc<StreamState>,
-}
-
 /// A check that has to be made.
 pub(super) struct Due<C: StreamCheck> {
     pub(super) principal: C::Principal,
     pub(super) key: C::Key,
-    pub(super) records: Vec<Record<C>>,
+    pub(super) streams: Vec<OpenStream<C>>,
     pub(super) version: u64,
 }
 
@@ -82,56 +77,60 @@ impl<C: StreamCheck> Inner<C> {
 
     /// Registers a stream, and has it checked: that check sees what has changed since its request
     /// was allowed, and what changes from now on finds the stream.
-    pub(super) fn open(
-        self: &Arc<Self>,
-        pending: &PendingStream<C>,
-    ) -> Result<Arc<StreamState>, StreamEnd> {
+    pub(super) fn open(self: &Arc<Self>, stream: &Arc<RequestStream<C>>) -> Result<(), StreamEnd> {
         if !self.sweeper.ensure_running(self) {
             return Err(StreamEnd::UNAVAILABLE);
         }
-        let now = now();
-        let valid_for = self.check.valid_for(&pending.stream).map_or(u64::MAX, micros);
-        let lease = micros(self.settings.lease);
-        // If the request was allowed long ago, the stream is suspended until its check.
-        let valid_for = if pending.is_fresh() { valid_for } else { 0 };
-        let lease_end = pending.allowed_at.saturating_add(lease);
-        let valid_until = lease_end.min(now.saturating_add(valid_for));
-        let lease_until = now.saturating_add(lease);
-        let state = Arc::new(StreamState::new(valid_until, lease_until));
-        let record = Record { stream: Arc::clone(&pending.stream), state: Arc::clone(&state) };
-        let mut shard = self.shard(&pending.principal);
+        let state = self.first_state(stream);
+        let mut shard = self.shard(&stream.principal);
         // Looked up under the lock, so that a shutdown misses no stream.
         if let Some(end) = self.shutdown.get() {
             return Err(*end);
         }
-        let streams = shard.get(&pending.principal).map_or(0, Group::open_streams);
+        let streams = shard.get(&stream.principal).map_or(0, Group::open_streams);
         if streams >= self.settings.max_per_principal {
             return Err(StreamEnd::TOO_MANY_STREAMS);
         }
         let version = self.next_version();
-        let group = shard.entry(pending.principal.clone()).or_insert_with(|| Group(Vec::new()));
-        group.insert(&pending.key, record, version);
+        let state = stream.set_state(state);
+        let group = shard.entry(stream.principal.clone()).or_insert_with(|| Group(Vec::new()));
+        group.insert(OpenStream(Arc::clone(stream)), version);
         drop(shard);
-        self.request([(pending.principal.clone(), pending.key.clone())]);
+        self.request([(stream.principal.clone(), stream.key.clone())]);
         // A sweeper that ended meanwhile has ended the streams that it found, perhaps not this one.
         if !self.sweeper.ensure_running(self) {
-            self.close(pending, &state);
+            state.set_end(StreamEnd::UNAVAILABLE);
             return Err(StreamEnd::UNAVAILABLE);
         }
-        Ok(state)
+        Ok(())
+    }
+
+    fn first_state(&self, stream: &RequestStream<C>) -> StreamState {
+        let (now, lease) = (now(), micros(self.settings.lease));
+        let valid_for = self.check.valid_for(&stream.known).map_or(u64::MAX, micros);
+        // If the request was allowed long ago, the stream is suspended until its check.
+        let valid_for = if stream.is_fresh() { valid_for } else { 0 };
+        let lease_end = stream.allowed_at.saturating_add(lease);
+        let valid_until = lease_end.min(now.saturating_add(valid_for));
+        StreamState::new(valid_until, now.saturating_add(lease))
     }
 
     /// Removes a stream that its response and its handler have dropped.
-    pub(super) fn close(&self, pending: &PendingStream<C>, state: &Arc<StreamState>) {
-        let mut shard = self.shard(&pending.principal);
-        let Some(Group(entries)) = shard.get_mut(&pending.principal) else { return };
-        if let Some(entry) = entries.iter_mut().find(|entry| entry.key == pending.key) {
-            entry.records.retain(|record| !Arc::ptr_eq(&record.state, state));
+    pub(super) fn close(&self, stream: &RequestStream<C>) {
+        let mut shard = self.shard(&stream.principal);
+        let Some(Group(entries)) = shard.get_mut(&stream.principal) else { return };
+        let mut closed = None;
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.key == stream.key) {
+            let index = entry.streams.iter().position(|open| ptr::eq(Arc::as_ptr(&open.0), stream));
+            closed = index.map(|index| entry.streams.swap_remove(index));
         }
-        entries.retain(|entry| !entry.records.is_empty());
+        entries.retain(|entry| !entry.streams.is_empty());
         if entries.is_empty() {
-            shard.remove(&pending.principal);
+            shard.remove(&stream.principal);
         }
+        // What the layer knows of the stream may take the lock when it is dropped.
+        drop(shard);
+        drop(closed);
     }
 
     /// Returns the checks that were requested.
@@ -154,23 +153,22 @@ impl<C: StreamCheck> Inner<C> {
     pub(super) fn sweep(&self, now: Micros) -> Vec<Due<C>> {
         self.is_sweep_requested.store(false, Ordering::Release);
         let (mut due, mut expired) = (Vec::new(), Vec::new());
-        let is_expired =
-            |record: &&Record<C>| !record.state.is_ended() && now >= record.state.lease_until();
+        let is_expired = |stream: &&OpenStream<C>| stream.is_open() && now >= stream.lease_until();
         for shard in &self.shards {
             for (principal, Group(entries)) in lock(shard).iter_mut() {
                 for entry in entries {
-                    if entry.records.iter().any(|record| is_expired(&record)) {
-                        let records: Vec<_> =
-                            entry.records.iter().filter(is_expired).cloned().collect();
-                        expired.push((principal.clone(), entry.key.clone(), records));
+                    if entry.streams.iter().any(|stream| is_expired(&stream)) {
+                        let streams: Vec<_> =
+                            entry.streams.iter().filter(is_expired).cloned().collect();
+                        expired.push((principal.clone(), entry.key.clone(), streams));
                     } else if entry.is_due(now) {
                         due.extend(entry.start_check(principal));
                     }
                 }
             }
         }
-        for (principal, key, records) in expired {
-            self.end_records(&principal, &key, &records, StreamEnd::UNAVAILABLE);
+        for (principal, key, streams) in expired {
+            self.end_streams(&principal, &key, &streams, StreamEnd::UNAVAILABLE);
         }
         due
     }
@@ -189,15 +187,14 @@ impl<C: StreamCheck> Inner<C> {
     }
 
     /// Ends streams, and reports those that had not ended.
-    pub(super) fn end_records(
+    pub(super) fn end_streams(
         &self,
         principal: &C::Principal,
         key: &C::Key,
-        records: &[Record<C>],
+        streams: &[OpenStream<C>],
         end: StreamEnd,
     ) -> usize {
-        let ended = records.iter().filter(|record| record.state.set_end(end));
-        let ended: Vec<_> = ended.map(|record| Arc::clone(&record.stream)).collect();
+        let ended: Vec<_> = streams.iter().filter(|stream| stream.set_end(end)).cloned().collect();
         if !ended.is_empty() {
             isolate(|| self.check.on_end(principal, key, &ended, end));
         }
@@ -214,9 +211,9 @@ impl<C: StreamCheck> Inner<C> {
         let entries = shard.get(principal).into_iter().flat_map(|group| &group.0);
         let entries = entries.filter(|entry| is_ended(&entry.key));
         let entries: Vec<_> =
-            entries.map(|entry| (entry.key.clone(), entry.records.clone())).collect();
+            entries.map(|entry| (entry.key.clone(), entry.streams.clone())).collect();
         drop(shard);
-        entries.iter().map(|(key, records)| self.end_records(principal, key, records, end)).sum()
+        entries.iter().map(|(key, streams)| self.end_streams(principal, key, streams, end)).sum()
     }
 
     pub(super) fn request_checks_of(&self, principal: &C::Principal) {
@@ -290,17 +287,17 @@ impl<C: StreamCheck> Group<C> {
     /// Counts the streams that have not ended. A client that reads nothing may keep the body of
     /// one that has.
     fn open_streams(&self) -> usize {
-        let records = self.0.iter().flat_map(|entry| &entry.records);
-        records.filter(|record| !record.state.is_ended()).count()
+        let streams = self.0.iter().flat_map(|entry| &entry.streams);
+        streams.filter(|stream| stream.is_open()).count()
     }
 
-    fn insert(&mut self, key: &C::Key, record: Record<C>, version: u64) {
-        if let Some(entry) = self.0.iter_mut().find(|entry| entry.key == *key) {
-            entry.records.push(record);
+    fn insert(&mut self, stream: OpenStream<C>, version: u64) {
+        if let Some(entry) = self.0.iter_mut().find(|entry| entry.key == stream.0.key) {
+            entry.streams.push(stream);
             entry.request_check(version);
         } else {
-            let (key, records) = (key.clone(), vec![record]);
-            self.0.push(Entry { key, records, next_check: 0, is_checking: false, version });
+            let (key, streams) = (stream.0.key.clone(), vec![stream]);
+            self.0.push(Entry { key, streams, next_check: 0, is_checking: false, version });
         }
     }
 }
@@ -317,17 +314,11 @@ impl<C: StreamCheck> Entry<C> {
 
     /// Returns the check of the streams that have not ended, if there are any.
     fn start_check(&mut self, principal: &C::Principal) -> Option<Due<C>> {
-        let open = self.records.iter().filter(|record| !record.state.is_ended());
-        let records: Vec<_> = open.cloned().collect();
-        self.is_checking = !records.is_empty();
+        let open = self.streams.iter().filter(|stream| stream.is_open());
+        let streams: Vec<_> = open.cloned().collect();
+        self.is_checking = !streams.is_empty();
         let (principal, key, version) = (principal.clone(), self.key.clone(), self.version);
-        self.is_checking.then_some(Due { principal, key, records, version })
-    }
-}
-
-impl<C: StreamCheck> Clone for Record<C> {
-    fn clone(&self) -> Self {
-        Self { stream: Arc::clone(&self.stream), state: Arc::clone(&self.state) }
+        self.is_checking.then_some(Due { principal, key, streams, version })
     }
 }
 

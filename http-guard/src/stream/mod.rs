@@ -46,6 +46,7 @@ mod entries;
 #[cfg(feature = "axum")]
 mod extract;
 mod format;
+mod open_stream;
 mod registry;
 mod settings;
 mod state;
@@ -58,6 +59,7 @@ pub use check::{StreamCheck, StreamCheckFuture, StreamDecision, StreamFollower};
 pub use end::{Reconnection, StreamEnd};
 #[cfg(feature = "axum")]
 pub use extract::StreamWatchRejection;
+pub use open_stream::OpenStream;
 pub use registry::{StreamRegistry, WeakStreamRegistry};
 pub use settings::StreamSettings;
 pub use watch::{Ended, StreamWatch};

@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use super::entries::Inner;
-use super::state::now;
-use super::watch::PendingStream;
 use super::{StreamCheck, StreamEnd, StreamSettings, StreamWatch};
 
 /// The open streams of a layer. Cheap to clone: clones share the streams.
@@ -24,20 +22,9 @@ impl<C: StreamCheck> StreamRegistry<C> {
     }
 
     /// Returns the watch of a request that was allowed just now. It opens a stream when it is first
-    /// used. Until then it costs three allocations: that of `stream`, its own, and its extension.
-    pub fn watch(
-        &self,
-        principal: C::Principal,
-        key: C::Key,
-        stream: Arc<C::Stream>,
-    ) -> StreamWatch {
-        StreamWatch::new(PendingStream {
-            registry: Arc::clone(&self.0),
-            principal,
-            key,
-            stream,
-            allowed_at: now(),
-        })
+    /// used. Until then it costs two allocations: its own, and that of its extension.
+    pub fn watch(&self, principal: C::Principal, key: C::Key, stream: C::Stream) -> StreamWatch {
+        StreamWatch::new(Arc::clone(&self.0), principal, key, stream)
     }
 
     /// Ends the streams with a key. Returns how many.

@@ -158,7 +158,7 @@ async fn work<C: StreamCheck>(registry: Weak<Inner<C>>, queue: Queue<C>, supervi
         let due = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let (Some(due), Some(inner)) = (due, registry.upgrade()) else { return };
         let started_at = now();
-        let streams = due.records.iter().map(|record| Arc::clone(&record.stream)).collect();
+        let streams = due.streams.clone();
         let max_time = (inner.settings.lease / 4).clamp(MIN_CHECK_TIME, MAX_CHECK_TIME);
         let decisions = supervisor
             .run_async_iteration(async {
@@ -183,15 +183,15 @@ impl<C: StreamCheck> Inner<C> {
         let (mut next_check, mut ends) = (started_at.saturating_add(lease / 2), Vec::new());
         let unknown = StreamDecision::Unknown;
         let decisions = decisions.iter().chain(std::iter::repeat(&unknown));
-        for (record, decision) in due.records.iter().zip(decisions) {
+        for (stream, decision) in due.streams.iter().zip(decisions) {
             match decision {
                 StreamDecision::Allow { valid_for } => {
                     let valid_for = valid_for.map_or(lease, micros).min(lease);
                     let valid_until = started_at.saturating_add(valid_for);
-                    record.state.renew(valid_until, started_at.saturating_add(lease));
+                    stream.renew(valid_until, started_at.saturating_add(lease));
                     next_check = next_check.min(valid_until);
                 }
-                StreamDecision::End(end) => ends.push((*end, record.clone())),
+                StreamDecision::End(end) => ends.push((*end, stream.clone())),
                 StreamDecision::Unknown => {
                     next_check = next_check.min(now().saturating_add(micros(RETRY)));
                 }
@@ -201,9 +201,9 @@ impl<C: StreamCheck> Inner<C> {
         while let Some((end, _)) = ends.first() {
             let end = *end;
             let same = ends.iter().filter(|(other, _)| *other == end);
-            let records: Vec<_> = same.map(|(_, record)| record.clone()).collect();
+            let streams: Vec<_> = same.map(|(_, stream)| stream.clone()).collect();
             ends.retain(|(other, _)| *other != end);
-            self.end_records(&due.principal, &due.key, &records, end);
+            self.end_streams(&due.principal, &due.key, &streams, end);
         }
         next_check
     }

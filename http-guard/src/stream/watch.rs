@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -30,40 +31,39 @@ use super::{StreamCheck, StreamEnd, WatchedBody};
 ///     }
 /// }
 /// ```
-#[derive(Clone)]
-pub struct StreamWatch(Arc<Shared<dyn Open>>);
+pub struct StreamWatch(Arc<dyn Watched>);
 
-struct Shared<O: Open + ?Sized> {
-    opened: OnceLock<Arc<StreamState>>,
-    opening: Mutex<()>,
-    pending: O,
-}
-
-/// A stream that is not yet open, of a caller that was allowed.
-pub(super) struct PendingStream<C: StreamCheck> {
+/// The stream of a request that was allowed. It is open once it has a state.
+///
+/// One allocation has all of it, since each request pays for it.
+pub(super) struct RequestStream<C: StreamCheck> {
     pub(super) registry: Arc<Inner<C>>,
     pub(super) principal: C::Principal,
     pub(super) key: C::Key,
-    pub(super) stream: Arc<C::Stream>,
+    pub(super) known: C::Stream,
     /// When the caller was allowed.
     pub(super) allowed_at: Micros,
+    /// The number of watches. The stream is closed with the last one.
+    watches: AtomicUsize,
+    state: OnceLock<StreamState>,
+    opening: Mutex<()>,
 }
 
 /// How long after its request was allowed a stream delivers without a check.
 const FRESH: Duration = Duration::from_secs(1);
 
-trait Open: Send + Sync {
-    fn stream(&self) -> &(dyn Any + Send + Sync);
+trait Watched: Send + Sync {
+    fn known(&self) -> &(dyn Any + Send + Sync);
     fn is_fresh(&self) -> bool;
-    fn open(&self) -> Result<Arc<StreamState>, StreamEnd>;
-    fn close(&self, state: &Arc<StreamState>);
+    fn watches(&self) -> &AtomicUsize;
+    fn state(&self) -> Option<&StreamState>;
+    fn open(self: Arc<Self>) -> Result<(), StreamEnd>;
+    fn close(&self);
 }
 
 /// A waiter for an open stream, which is registered as long as this exists.
 pub(super) struct Waiter {
-    /// Keeps it registered.
-    _watch: StreamWatch,
-    state: Arc<StreamState>,
+    watch: StreamWatch,
     slot: Slot,
 }
 
@@ -74,9 +74,22 @@ pub struct Ended {
 }
 
 impl StreamWatch {
-    pub(super) fn new<C: StreamCheck>(pending: PendingStream<C>) -> Self {
-        let (opened, opening) = (OnceLock::new(), Mutex::default());
-        Self(Arc::new(Shared { opened, opening, pending }))
+    pub(super) fn new<C: StreamCheck>(
+        registry: Arc<Inner<C>>,
+        principal: C::Principal,
+        key: C::Key,
+        known: C::Stream,
+    ) -> Self {
+        Self(Arc::new(RequestStream {
+            registry,
+            principal,
+            key,
+            known,
+            allowed_at: now(),
+            watches: AtomicUsize::new(1),
+            state: OnceLock::new(),
+            opening: Mutex::default(),
+        }))
     }
 
     /// Opens a stream unless it is open.
@@ -86,7 +99,7 @@ impl StreamWatch {
     /// [`StreamEnd::UNAVAILABLE`] without a Tokio runtime with a timer: respond with its
     /// [problem](crate::Rejection::problem).
     pub fn open(&self) -> Result<(), StreamEnd> {
-        self.state().map(drop)
+        if self.0.state().is_some() { Ok(()) } else { Arc::clone(&self.0).open() }
     }
 
     /// Waits until the stream ends, and returns why. Opens a stream; if it cannot be opened, it has
@@ -122,13 +135,13 @@ impl StreamWatch {
     /// inside that one.
     #[must_use]
     pub fn stream<T: 'static>(&self) -> Option<&T> {
-        self.0.pending.stream().downcast_ref()
+        self.0.known().downcast_ref()
     }
 
     /// Returns why the stream has ended; `None` if it has not, or is not open.
     #[must_use]
     pub fn try_ended(&self) -> Option<StreamEnd> {
-        self.0.opened.get().and_then(|state| state.end())
+        self.0.state().and_then(StreamState::end)
     }
 
     /// Wraps a body of any kind, which then ends with an error when the stream ends. Opens a stream.
@@ -143,63 +156,78 @@ impl StreamWatch {
 
     /// Opens a stream unless it is open.
     pub(super) fn waiter(&self) -> Result<Waiter, StreamEnd> {
-        let state = Arc::clone(self.state()?);
-        Ok(Waiter { _watch: self.clone(), state, slot: Slot::default() })
+        self.open()?;
+        Ok(Waiter { watch: self.clone(), slot: Slot::default() })
     }
 
     /// Returns whether the request was allowed just now.
     pub(super) fn is_fresh(&self) -> bool {
-        self.0.pending.is_fresh()
+        self.0.is_fresh()
     }
 
     #[cfg(test)]
     pub(super) fn places(&self) -> usize {
-        self.0.opened.get().map_or(0, |state| state.places())
-    }
-
-    fn state(&self) -> Result<&Arc<StreamState>, StreamEnd> {
-        let Shared { opened, opening, pending } = &*self.0;
-        if let Some(state) = opened.get() {
-            return Ok(state);
-        }
-        let _guard = opening.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state) = opened.get() {
-            return Ok(state);
-        }
-        let state = pending.open()?;
-        Ok(opened.get_or_init(|| state))
+        self.0.state().map_or(0, StreamState::places)
     }
 }
 
-impl<C: StreamCheck> PendingStream<C> {
+impl<C: StreamCheck> RequestStream<C> {
     /// Returns whether the request was allowed just now.
     pub(super) fn is_fresh(&self) -> bool {
         now() < self.allowed_at.saturating_add(micros(FRESH))
     }
+
+    /// Returns the state of an open stream.
+    pub(super) fn state(&self) -> Option<&StreamState> {
+        self.state.get()
+    }
+
+    /// Returns the state of a stream that is being opened.
+    pub(super) fn set_state(&self, state: StreamState) -> &StreamState {
+        self.state.get_or_init(|| state)
+    }
 }
 
-impl<C: StreamCheck> Open for PendingStream<C> {
-    fn stream(&self) -> &(dyn Any + Send + Sync) {
-        &*self.stream
+impl<C: StreamCheck> Watched for RequestStream<C> {
+    fn known(&self) -> &(dyn Any + Send + Sync) {
+        &self.known
     }
 
     fn is_fresh(&self) -> bool {
         self.is_fresh()
     }
 
-    fn open(&self) -> Result<Arc<StreamState>, StreamEnd> {
-        self.registry.open(self)
+    fn watches(&self) -> &AtomicUsize {
+        &self.watches
     }
 
-    fn close(&self, state: &Arc<StreamState>) {
-        self.registry.close(self, state);
+    fn state(&self) -> Option<&StreamState> {
+        self.state()
+    }
+
+    fn open(self: Arc<Self>) -> Result<(), StreamEnd> {
+        let _guard = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.state.get().is_some() { Ok(()) } else { self.registry.open(&self) }
+    }
+
+    fn close(&self) {
+        self.registry.close(self);
     }
 }
 
-impl<O: Open + ?Sized> Drop for Shared<O> {
+impl Clone for StreamWatch {
+    fn clone(&self) -> Self {
+        self.0.watches().fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for StreamWatch {
     fn drop(&mut self) {
-        if let Some(state) = self.opened.get() {
-            self.pending.close(state);
+        // A registered stream is referred to by its registry, too.
+        let is_last = self.0.watches().fetch_sub(1, Ordering::AcqRel) == 1;
+        if is_last && self.0.state().is_some() {
+            self.0.close();
         }
     }
 }
@@ -207,18 +235,26 @@ impl<O: Open + ?Sized> Drop for Shared<O> {
 impl Waiter {
     /// Returns `None` if the stream may deliver, or its end. Waits while it is suspended.
     pub(super) fn poll_delivery(&mut self, context: &mut Context<'_>) -> Poll<Option<StreamEnd>> {
-        self.state.poll_delivery(&mut self.slot, context)
+        match self.watch.0.state() {
+            Some(state) => state.poll_delivery(&mut self.slot, context),
+            None => Poll::Ready(Some(StreamEnd::UNAVAILABLE)),
+        }
     }
 
     /// Waits for the end.
     pub(super) fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<StreamEnd> {
-        self.state.poll_end(&mut self.slot, context)
+        match self.watch.0.state() {
+            Some(state) => state.poll_end(&mut self.slot, context),
+            None => Poll::Ready(StreamEnd::UNAVAILABLE),
+        }
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        self.state.leave(&mut self.slot);
+        if let Some(state) = self.watch.0.state() {
+            state.leave(&mut self.slot);
+        }
     }
 }
 
@@ -236,7 +272,7 @@ impl Future for Ended {
 impl fmt::Debug for StreamWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamWatch")
-            .field("is_open", &self.0.opened.get().is_some())
+            .field("is_open", &self.0.state().is_some())
             .field("end", &self.try_ended())
             .finish()
     }

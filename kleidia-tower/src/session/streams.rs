@@ -6,8 +6,8 @@ use std::time::Duration;
 use http::Extensions;
 use http_guard::Problem;
 use http_guard::stream::{
-    Reconnection, StreamCheck, StreamCheckFuture, StreamDecision, StreamEnd, StreamFollower,
-    StreamRegistry, StreamSettings, StreamWatch, WeakStreamRegistry,
+    OpenStream, Reconnection, StreamCheck, StreamCheckFuture, StreamDecision, StreamEnd,
+    StreamFollower, StreamRegistry, StreamSettings, StreamWatch, WeakStreamRegistry,
 };
 use smallvec::SmallVec;
 
@@ -80,13 +80,13 @@ impl SessionStream {
         AuthenticatedSession { view, key }: AuthenticatedSession,
     ) -> StreamWatch {
         let (user, session) = (view.account.id, view.session.id);
-        let stream = Arc::new(Self {
+        let stream = Self {
             authenticator: Arc::clone(authenticator),
             checks_password_age,
             view,
             key,
             permits: Mutex::default(),
-        });
+        };
         authenticator.streams().watch(user, session, stream)
     }
 
@@ -157,7 +157,7 @@ impl StreamCheck for SessionCheck {
         &self,
         user: UserId,
         session: SessionId,
-        streams: Vec<Arc<SessionStream>>,
+        streams: Vec<OpenStream<Self>>,
     ) -> StreamCheckFuture {
         Box::pin(async move {
             // The streams of one session share the store and the clock.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
+#[cfg(feature = "testing")]
+use std::sync::Arc;
 
 use super::StoreError;
 use super::rows::Rows;
@@ -43,6 +45,22 @@ impl<'a, T> Operation<'a, T> {
         'a: 'r,
     {
         (self.run)(ScopedRows(rows, PhantomData))
+    }
+
+    /// Returns the operation on rows that wrap those of the transaction, for a store that wraps
+    /// another one: to count statements, or to measure what some of them cost.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn on_wrapped_rows<F>(self, wrap: F) -> Self
+    where
+        T: 'a,
+        F: for<'r> Fn(&'r mut dyn Rows) -> Box<dyn Rows + 'r> + Send + Sync + 'a,
+    {
+        let (name, operation) = (self.name, Arc::new(self));
+        Self::new(name, move |rows| {
+            let (operation, mut wrapped) = (Arc::clone(&operation), wrap(rows.0));
+            Box::pin(async move { operation.run(&mut *wrapped).await })
+        })
     }
 }
 

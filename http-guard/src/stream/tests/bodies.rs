@@ -196,7 +196,7 @@ async fn streams_of_a_principal_are_bounded() {
     assert_eq!(response.extensions().get(), Some(&StreamEnd::TOO_MANY_STREAMS));
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert!(str::from_utf8(&body).unwrap().contains("too_many_streams"));
-    fixture.registry.watch("bob", 1, Arc::new(())).open().unwrap();
+    fixture.registry.watch("bob", 1, ()).open().unwrap();
     drop(first);
     third.open().unwrap();
 }

@@ -15,7 +15,7 @@ impl StreamCheck for NoCheck {
     type Key = ();
     type Stream = ();
 
-    fn check(&self, (): (), (): (), _: Vec<Arc<()>>) -> StreamCheckFuture {
+    fn check(&self, (): (), (): (), _: Vec<OpenStream<Self>>) -> StreamCheckFuture {
         Box::pin(async { Vec::new() })
     }
 }
@@ -53,7 +53,7 @@ impl Run {
         match (actor, step) {
             (0 | 1, 0) => self.requests[actor].0 = !self.is_session_ended.load(Ordering::SeqCst),
             (0 | 1, _) if self.requests[actor].0 => {
-                let watch = self.registry.watch((), (), Arc::new(()));
+                let watch = self.registry.watch((), (), ());
                 watch.open().unwrap();
                 self.requests[actor].1 = Some(watch);
             }
@@ -80,7 +80,7 @@ impl Run {
             }
             _ => {
                 for due in self.due.drain(..) {
-                    let decisions = vec![self.decision; due.records.len()];
+                    let decisions = vec![self.decision; due.streams.len()];
                     let next_check = inner.apply(&due, &decisions, now);
                     inner.finish_check(&due, next_check);
                 }

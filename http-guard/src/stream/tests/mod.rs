@@ -36,7 +36,12 @@ impl StreamCheck for TestCheck {
     type Key = u32;
     type Stream = ();
 
-    fn check(&self, _: &'static str, key: u32, streams: Vec<Arc<()>>) -> StreamCheckFuture {
+    fn check(
+        &self,
+        _: &'static str,
+        key: u32,
+        streams: Vec<OpenStream<Self>>,
+    ) -> StreamCheckFuture {
         let script = Arc::clone(&self.0);
         script.checks.lock().unwrap().push(streams.len());
         Box::pin(async move {
@@ -56,7 +61,7 @@ impl StreamCheck for TestCheck {
         *self.0.valid_for.lock().unwrap()
     }
 
-    fn on_end(&self, _: &&'static str, _: &u32, streams: &[Arc<()>], end: StreamEnd) {
+    fn on_end(&self, _: &&'static str, _: &u32, streams: &[OpenStream<Self>], end: StreamEnd) {
         self.0.ends.lock().unwrap().push((end, streams.len()));
         panic!("does not matter");
     }
@@ -85,7 +90,7 @@ impl Fixture {
     }
 
     fn watch(&self, key: u32) -> StreamWatch {
-        self.registry.watch("alice", key, Arc::new(()))
+        self.registry.watch("alice", key, ())
     }
 
     fn decide(&self, decision: StreamDecision) {
