@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::service::reject;
-use crate::stream::{StreamWatch, watch_response};
+use crate::stream::{StreamWatch, UnansweredCall, watch_response};
 use crate::telemetry::IsolatedSpan;
 use crate::{Allowed, Guard, LookupFuture, ResponseBody};
 
@@ -36,6 +36,8 @@ pin_project! {
             span: IsolatedSpan,
             response_headers: Option<Box<HeaderMap>>,
             watch: Option<StreamWatch>,
+            // `None` without a watch.
+            call: Option<UnansweredCall>,
         },
         Rejected { response: Option<Box<Response<Bytes>>> },
     }
@@ -56,8 +58,9 @@ impl<S: Service<Request<B>>, B, G: Guard> ResponseFuture<S, B, G> {
         span: IsolatedSpan,
         response_headers: Option<Box<HeaderMap>>,
         watch: Option<StreamWatch>,
+        call: Option<UnansweredCall>,
     ) -> Self {
-        Self { state: State::Calling { future, span, response_headers, watch } }
+        Self { state: State::Calling { future, span, response_headers, watch, call } }
     }
 
     pub(crate) const fn rejected(response: Box<Response<Bytes>>) -> Self {
@@ -91,8 +94,16 @@ where
                     let Some(request) = request.take() else { return Poll::Pending };
                     state.set(request.resume(lookup));
                 }
-                StateProjection::Calling { future, span, response_headers, watch } => {
-                    let mut response = ready!(span.in_scope(|| future.poll(context)))?;
+                StateProjection::Calling { future, span, response_headers, watch, call } => {
+                    let watched = call.as_mut().zip(watch.as_ref());
+                    let mut response = match ready!(poll_call(future, span, watched, context)) {
+                        Ok(response) => response?,
+                        Err(end) => {
+                            // Drops the call.
+                            state.set(State::Rejected { response: Some(end) });
+                            continue;
+                        }
+                    };
                     if let Some(headers) = response_headers {
                         append(response.headers_mut(), headers);
                     }
@@ -112,8 +123,9 @@ impl<S: Service<Request<B>>, B, G: Guard> PendingRequest<S, B, G> {
         match self.guard.finish(&mut self.request, lookup) {
             Ok(Allowed { span, response_headers, watch }) => {
                 let span = IsolatedSpan::from(span);
+                let call = watch.as_ref().and_then(|_| UnansweredCall::of_request(&self.request));
                 let future = span.in_scope(|| self.service.call(self.request));
-                State::Calling { future, span, response_headers, watch }
+                State::Calling { future, span, response_headers, watch, call }
             }
             Err(rejection) => {
                 let response = reject(&*self.guard, self.request, rejection);
@@ -121,6 +133,26 @@ impl<S: Service<Request<B>>, B, G: Guard> PendingRequest<S, B, G> {
             }
         }
     }
+}
+
+/// Polls the call of the inner service. Returns another response if its stream ends first.
+fn poll_call<F: Future>(
+    future: Pin<&mut F>,
+    span: &IsolatedSpan,
+    watched: Option<(&mut UnansweredCall, &StreamWatch)>,
+    context: &mut Context<'_>,
+) -> Poll<Result<F::Output, Box<Response<Bytes>>>> {
+    let Some((call, watch)) = watched else {
+        return span.in_scope(|| future.poll(context)).map(Ok);
+    };
+    let end = match ready!(call.poll_run(context)) {
+        Some(end) => end,
+        None => match span.in_scope(|| future.poll(context)) {
+            Poll::Ready(output) => return Poll::Ready(Ok(output)),
+            Poll::Pending => ready!(call.poll_end(watch, context)),
+        },
+    };
+    Poll::Ready(Err(Box::new(call.end(end))))
 }
 
 /// Appends, since inner layers may have sent headers of the same names.

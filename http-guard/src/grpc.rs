@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::Problem;
@@ -25,18 +25,42 @@ pub(crate) enum Format {
 /// Returns the content type of a gRPC call: a `POST` over HTTP/2 or HTTP/3, or over any version if
 /// it is gRPC-Web. No other request may get a status of 200 for a rejection.
 pub(crate) fn content_type(request: &Parts) -> Option<&HeaderValue> {
-    if request.method != Method::POST {
+    call(&request.method, request.version, &request.headers).map(|(value, _)| value)
+}
+
+fn call<'a>(
+    method: &Method,
+    version: Version,
+    headers: &'a HeaderMap,
+) -> Option<(&'a HeaderValue, Format)> {
+    if method != Method::POST {
         return None;
     }
-    let value = request.headers.get(CONTENT_TYPE)?;
-    let is_call = match Format::from_content_type(value.as_bytes())? {
-        Format::Grpc => matches!(request.version, Version::HTTP_2 | Version::HTTP_3),
+    let value = headers.get(CONTENT_TYPE)?;
+    let format = Format::from_content_type(value.as_bytes())?;
+    let is_call = match format {
+        Format::Grpc => matches!(version, Version::HTTP_2 | Version::HTTP_3),
         Format::Web | Format::WebText => true,
     };
-    is_call.then_some(value)
+    is_call.then_some((value, format))
 }
 
 impl Format {
+    /// Returns the format of a gRPC call; `None` if the request is not one.
+    pub(crate) fn of_request<B>(request: &Request<B>) -> Option<Self> {
+        let call = call(request.method(), request.version(), request.headers());
+        call.map(|(_, format)| format)
+    }
+
+    /// Returns its content type, without the format of the messages: there are none in a rejection.
+    pub(crate) const fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Grpc => "application/grpc",
+            Self::Web => "application/grpc-web",
+            Self::WebText => "application/grpc-web-text",
+        })
+    }
+
     /// Returns the format of messages of this content type.
     pub(crate) fn from_content_type(value: &[u8]) -> Option<Self> {
         let rest = value.strip_prefix(b"application/grpc")?;
@@ -99,8 +123,6 @@ fn grpc_status(status: StatusCode) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
-
     use super::*;
 
     fn is_call(method: Method, version: Version, value: &str) -> bool {

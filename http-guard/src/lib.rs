@@ -90,6 +90,7 @@
 //! | `log` | [`log::init`], which logs the events of a program |
 //! | `metrics` | counters of panics in background tasks and of lost log lines |
 //! | `serve` | [`serve::Server`], which serves a Tower service on a listener |
+//! | `websocket` | WebSockets for axum that end with their caller, in `stream::websocket` |
 
 #![cfg_attr(not(test), warn(clippy::disallowed_macros, clippy::disallowed_methods))]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -10,7 +10,7 @@ use http::{Request, Response};
 use http_body_util::{Either, Full};
 use tower_service::Service;
 
-use crate::stream::WatchedBody;
+use crate::stream::{UnansweredCall, WatchedBody};
 use crate::telemetry::{IsolatedSpan, isolate};
 use crate::{Allowed, Check, Guard, ResponseFuture};
 
@@ -55,8 +55,9 @@ where
             Check::Ready(Ok(allowed)) => {
                 let Allowed { span, response_headers, watch } = allowed;
                 let span = IsolatedSpan::from(span);
+                let call = watch.as_ref().and_then(|_| UnansweredCall::of_request(&request));
                 let future = span.in_scope(|| self.inner.call(request));
-                ResponseFuture::calling(future, span, response_headers, watch)
+                ResponseFuture::calling(future, span, response_headers, watch, call)
             }
             Check::Ready(Err(rejection)) => {
                 // A rejected request must not keep the ready inner service: others may wait for it.

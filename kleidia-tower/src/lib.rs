@@ -35,6 +35,7 @@ mod visible_text;
 pub use client_info::{ClientInfo, RequestInfo, UserAgent};
 #[cfg(feature = "axum")]
 pub use extract::PrincipalRejection;
+pub use http_guard::stream;
 pub use http_guard::{
     Clock, ClockFn, FixedClock, GuardedService, HealthError, ProblemResponder, Responder,
     ResponseBody, ResponseFuture, SettingError, SystemClock, Timestamp, clock_fn,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 
-use crate::{Problem, ProblemResponder, Rejection, Responder as _};
+use crate::{Problem, ProblemResponder, Rejection, Responder as _, grpc};
 
 /// Why a stream ends before its handler ends it, and what its client is told.
 ///
@@ -94,10 +94,21 @@ impl StreamEnd {
         if let Some(wait) = problem.retry_after() {
             headers.insert(RETRY_AFTER, wait.as_secs().into());
         }
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response.extensions_mut().insert(self);
+        mark(&mut response, self);
         response
     }
+
+    /// Returns the response to a gRPC call that ends before it is answered.
+    pub(super) fn into_grpc_response(self, format: grpc::Format) -> Response<Bytes> {
+        let mut response = grpc::render(&self.problem(), &format.content_type());
+        mark(&mut response, self);
+        response
+    }
+}
+
+fn mark(response: &mut Response<Bytes>, end: StreamEnd) {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.extensions_mut().insert(end);
 }
 
 impl Reconnection {

@@ -16,6 +16,12 @@
 //! | `application/grpc`, `application/grpc-web` | trailers with the status of gRPC and the code |
 //! | others | not wrapped; [`StreamWatch::wrap`] ends a body with an error |
 //!
+//! A gRPC call that has not been answered within a second is a stream as well: its handler may read
+//! the stream of the request first. At the end its handler is dropped, and the response has the
+//! status and no message.
+//!
+//! The module `websocket` (feature `websocket`) ends WebSockets with a Close frame.
+//!
 //! A gRPC response that is complete without waiting, within a second of its request's check, is not a
 //! stream: up to two frames of it are delivered without looking at the end of the caller.
 //!
@@ -34,12 +40,13 @@
 //!   does after its write timeout if the client reads nothing at all on the connection. A client that
 //!   reads other streams of HTTP/2 keeps the ended one until it closes the connection.
 //! - The handler's stream is dropped at the end, and the stream of the request with it. A handler
-//!   that reads the request elsewhere has to run that by [`StreamWatch::run_until_ended`], and so has
-//!   one that reads it before it responds.
+//!   that gives the request to a task has to run that by [`StreamWatch::run_until_ended`]. So has one
+//!   without gRPC that reads the request for long before it responds.
 //! - Streams end with the runtime of the task that checks them, which is that of the first stream. A
 //!   later one starts the task again.
 
 mod body;
+mod call;
 mod check;
 mod end;
 mod entries;
@@ -52,9 +59,12 @@ mod settings;
 mod state;
 mod sweeper;
 mod watch;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 pub use body::WatchedBody;
 pub(crate) use body::watch_response;
+pub(crate) use call::UnansweredCall;
 pub use check::{StreamCheck, StreamCheckFuture, StreamDecision, StreamFollower};
 pub use end::{Reconnection, StreamEnd};
 #[cfg(feature = "axum")]

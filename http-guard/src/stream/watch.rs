@@ -16,8 +16,9 @@ use super::{StreamCheck, StreamEnd, WatchedBody};
 /// Watches the caller of a request, for a stream that outlives the request's check. Cheap to clone.
 ///
 /// The layer inserts it into the extensions of requests that it authenticates. By itself it wraps
-/// event streams and gRPC responses. A handler uses the watch for what a layer cannot wrap: an
-/// upgraded connection, a task in the background, or a body of another content type.
+/// event streams and gRPC responses, and ends gRPC calls that are not answered. A handler uses the
+/// watch for what a layer cannot wrap: an upgraded connection, a task in the background, or a body of
+/// another content type.
 ///
 /// The first use opens a stream, which counts for the principal until all clones of the watch, its
 /// bodies and its futures are dropped.

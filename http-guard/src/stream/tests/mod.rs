@@ -1,6 +1,7 @@
 //! Tests of streams, with a check that the test controls.
 
 mod bodies;
+mod calls;
 mod interleavings;
 mod registry;
 
