@@ -41,6 +41,10 @@ pub(super) struct Connection {
     pub(super) open_connections: Arc<OpenConnections>,
 }
 
+/// How long a connection may be without an open request while the server shuts down: an HTTP/2 client
+/// that answers no ping would delay it.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How long a connection may take to end if another one needs its place.
 const REPLACEMENT_TIMEOUT: Duration = Duration::from_millis(100);
 
@@ -111,6 +115,8 @@ impl Connection {
                     if *self.phase.borrow_and_update() == Phase::Dropping {
                         return activity.open_requests();
                     }
+                    activity.start_closing();
+                    watchdog.timeouts.idle = watchdog.timeouts.idle.min(DRAIN_TIMEOUT);
                     connection.as_mut().graceful_shutdown();
                     is_closing = true;
                 }

@@ -236,6 +236,8 @@ impl Server {
 
     /// Sets how long open requests may take to finish at shutdown: up to 24 h, 8 s by default.
     ///
+    /// A connection without an open request has a second to end, within this time.
+    ///
     /// The default is below the 10 s after which `docker stop` kills a process.
     ///
     /// # Errors

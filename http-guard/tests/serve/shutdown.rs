@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use http::{HeaderMap, Version};
 use http_guard::serve::Server;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{SHORT, TEST_TIMEOUT, TestServer, VERSIONS, read_to_end};
+use crate::support::{HTTP2_START, SHORT, TEST_TIMEOUT, TestServer, VERSIONS, read_to_end};
 
 #[tokio::test]
 async fn open_requests_finish() {
@@ -30,6 +31,19 @@ async fn open_requests_finish() {
         assert!(start.elapsed() < Duration::from_secs(8));
         assert!(TcpStream::connect(address).await.is_err());
     }
+}
+
+/// A client that does not answer the ping by which HTTP/2 begins to end a connection.
+#[tokio::test]
+async fn silent_connections_do_not_delay_it() {
+    let server = Server::new().with_shutdown_timeout(Duration::from_secs(3600)).unwrap();
+    let running = TestServer::start(server).await;
+    let mut silent = running.connect().await;
+    silent.write_all(HTTP2_START).await.unwrap();
+    let mut frame_header = [0; 9];
+    silent.read_exact(&mut frame_header).await.unwrap();
+    let summary = timeout(TEST_TIMEOUT, running.stop()).await.unwrap().unwrap();
+    assert!(summary.is_clean(), "{summary:?}");
 }
 
 #[tokio::test]
