@@ -23,7 +23,10 @@
 //! The module `websocket` (feature `websocket`) ends WebSockets with a Close frame.
 //!
 //! A gRPC response that is complete without waiting, within a second of its request's check, is not a
-//! stream: up to two frames of it are delivered without looking at the end of the caller.
+//! stream: up to two frames of it are delivered without looking at the end of the caller. A unary call
+//! whose response waits, as behind a proxy, is a stream until it is complete: nothing tells it from a
+//! stream of messages, which has to end also if it sends none. It is checked once more and counts for
+//! its principal meanwhile.
 //!
 //! Inside an event or a message the body ends with an error, so that no client takes a part for the
 //! whole. So does an event stream with a `Content-Length` or a `Content-Encoding`, and
@@ -48,6 +51,7 @@
 mod body;
 mod call;
 mod check;
+mod condition;
 mod end;
 mod entries;
 #[cfg(feature = "axum")]

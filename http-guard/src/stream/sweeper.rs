@@ -158,12 +158,10 @@ async fn work<C: StreamCheck>(registry: Weak<Inner<C>>, queue: Queue<C>, supervi
         let due = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let (Some(due), Some(inner)) = (due, registry.upgrade()) else { return };
         let started_at = now();
-        let streams = due.streams.clone();
         let max_time = (inner.settings.lease / 4).clamp(MIN_CHECK_TIME, MAX_CHECK_TIME);
         let decisions = supervisor
             .run_async_iteration(async {
-                let check = inner.check.check(due.principal.clone(), due.key.clone(), streams);
-                timeout(max_time, check).await.unwrap_or_default()
+                timeout(max_time, inner.decide(&due)).await.unwrap_or_default()
             })
             .await;
         let next_check = inner.apply(&due, &decisions.unwrap_or_default(), started_at);
@@ -172,6 +170,18 @@ async fn work<C: StreamCheck>(registry: Weak<Inner<C>>, queue: Queue<C>, supervi
 }
 
 impl<C: StreamCheck> Inner<C> {
+    /// Checks the caller, and then what layers inside require of the streams.
+    async fn decide(&self, due: &Due<C>) -> Vec<StreamDecision> {
+        let (principal, key) = (due.principal.clone(), due.key.clone());
+        let mut decisions = self.check.check(principal, key, due.streams.clone()).await;
+        for (stream, decision) in due.streams.iter().zip(&mut decisions) {
+            if let StreamDecision::Allow { valid_for } = *decision {
+                *decision = stream.0.conditions.check(valid_for).await;
+            }
+        }
+        decisions
+    }
+
     /// Renews and ends streams, and returns when they have to be checked again.
     pub(super) fn apply(
         &self,

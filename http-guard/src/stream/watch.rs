@@ -9,9 +9,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use http::Response;
+
+use super::condition::Conditions;
 use super::entries::Inner;
 use super::state::{Micros, Slot, StreamState, micros, now};
-use super::{StreamCheck, StreamEnd, WatchedBody};
+use super::{StreamCheck, StreamDecision, StreamEnd, WatchedBody, watch_response};
+use crate::ResponseBody;
 
 /// Watches the caller of a request, for a stream that outlives the request's check. Cheap to clone.
 ///
@@ -48,6 +52,8 @@ pub(super) struct RequestStream<C: StreamCheck> {
     watches: AtomicUsize,
     state: OnceLock<StreamState>,
     opening: Mutex<()>,
+    /// What layers inside the one that watches require.
+    pub(super) conditions: Conditions,
 }
 
 /// How long after its request was allowed a stream delivers without a check.
@@ -56,6 +62,7 @@ const FRESH: Duration = Duration::from_secs(1);
 trait Watched: Send + Sync {
     fn known(&self) -> &(dyn Any + Send + Sync);
     fn is_fresh(&self) -> bool;
+    fn conditions(&self) -> &Conditions;
     fn watches(&self) -> &AtomicUsize;
     fn state(&self) -> Option<&StreamState>;
     fn open(self: Arc<Self>) -> Result<(), StreamEnd>;
@@ -90,6 +97,7 @@ impl StreamWatch {
             watches: AtomicUsize::new(1),
             state: OnceLock::new(),
             opening: Mutex::default(),
+            conditions: Conditions::default(),
         }))
     }
 
@@ -132,6 +140,35 @@ impl StreamWatch {
         .await
     }
 
+    /// Adds a condition, which is checked each time the caller is: for layers inside the one that
+    /// watches. The stream goes on only while all conditions return [`StreamDecision::Allow`].
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::sync::atomic::{AtomicBool, Ordering};
+    /// use http_guard::Problem;
+    /// use http_guard::stream::{Reconnection, StreamDecision, StreamEnd, StreamWatch};
+    ///
+    /// fn require_feature(watch: &StreamWatch, is_enabled: Arc<AtomicBool>) {
+    ///     let problem = Problem::forbidden("permission_denied", "Permission denied");
+    ///     let end = StreamEnd::new(problem, Reconnection::Never);
+    ///     watch.require(move || {
+    ///         let is_enabled = is_enabled.load(Ordering::SeqCst);
+    ///         std::future::ready(if is_enabled {
+    ///             StreamDecision::Allow { valid_for: None }
+    ///         } else {
+    ///             StreamDecision::End(end)
+    ///         })
+    ///     });
+    /// }
+    /// ```
+    pub fn require<F>(&self, check: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = StreamDecision> + Send + 'static,
+    {
+        self.0.conditions().push(check);
+    }
+
     /// Returns what the layer that watches knows of the stream, if it is of this type: for layers
     /// inside that one.
     #[must_use]
@@ -153,6 +190,13 @@ impl StreamWatch {
     /// As [`Self::open`].
     pub fn wrap<B>(&self, body: B) -> Result<WatchedBody<B>, StreamEnd> {
         Ok(WatchedBody::opaque(body, self.clone(), self.waiter()?))
+    }
+
+    /// Wraps the body of a response if it is an event stream or a gRPC response, as the layer does: for
+    /// a service that authenticates requests without one. If the stream cannot be opened, its
+    /// [problem](crate::Rejection::problem) replaces the response.
+    pub fn wrap_response<B>(&self, response: Response<B>) -> Response<ResponseBody<B>> {
+        watch_response(response, Some(self))
     }
 
     /// Opens a stream unless it is open.
@@ -196,6 +240,10 @@ impl<C: StreamCheck> Watched for RequestStream<C> {
 
     fn is_fresh(&self) -> bool {
         self.is_fresh()
+    }
+
+    fn conditions(&self) -> &Conditions {
+        &self.conditions
     }
 
     fn watches(&self) -> &AtomicUsize {

@@ -1,6 +1,8 @@
 //! Streams without a body: checks, ends, and the tasks of a registry.
 
+use std::future::ready;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 
 use super::*;
@@ -33,6 +35,35 @@ async fn streams_with_one_key_share_the_check() {
     let mut ends = fixture.script.ends.lock().unwrap().clone();
     ends.sort_by_key(|(_, streams)| *streams);
     assert_eq!(ends, [(ENDED, 1), (ENDED, 2)]);
+}
+
+#[tokio::test]
+async fn unmet_condition_of_a_layer_ends_the_stream() {
+    let fixture = Fixture::allowing();
+    let is_met = Arc::new(AtomicBool::new(true));
+    let require = |watch: &StreamWatch| {
+        let is_met = Arc::clone(&is_met);
+        watch.require(move || {
+            let is_met = is_met.load(Ordering::SeqCst);
+            ready(if is_met { ALLOW } else { StreamDecision::End(ENDED) })
+        });
+    };
+    let [before, after, free] = [fixture.watch(1), fixture.watch(1), fixture.watch(1)];
+    require(&before);
+    for watch in [&before, &after, &free] {
+        watch.open().unwrap();
+    }
+    require(&after);
+    fixture.wait_for_checks(1).await;
+    fixture.registry.check_principal(&"alice");
+    fixture.wait_for_checks(2).await;
+    assert_eq!(before.try_ended(), None);
+    is_met.store(false, Ordering::SeqCst);
+    fixture.registry.check_principal(&"alice");
+    for watch in [before, after] {
+        assert_eq!(watch.ended().await, ENDED);
+    }
+    assert_eq!(free.try_ended(), None);
 }
 
 /// A check that started before a stream was opened does not count as its check.
