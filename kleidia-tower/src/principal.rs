@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::audit::AuditIdentity;
 use crate::rbac::RoleName;
+#[cfg(feature = "kliento")]
+use crate::rbac::RoleSource;
 use crate::session::SessionView;
 use crate::visible_text::escape_invisible;
 use crate::{SessionId, UserId};
@@ -32,6 +34,9 @@ struct Workload {
     subject: String,
     claims: BTreeMap<String, String>,
     roles: BTreeSet<RoleName>,
+    /// What assigns the roles.
+    #[cfg(feature = "kliento")]
+    source: Option<RoleSource>,
 }
 
 impl Principal {
@@ -47,7 +52,35 @@ impl Principal {
         claims: BTreeMap<String, String>,
         roles: BTreeSet<RoleName>,
     ) -> Self {
-        Self(Identity::Workload(Arc::new(Workload { subject, claims, roles })))
+        Self(Identity::Workload(Arc::new(Workload {
+            subject,
+            claims,
+            roles,
+            #[cfg(feature = "kliento")]
+            source: None,
+        })))
+    }
+
+    /// Keeps the rules that assign the roles of a workload, for [`Self::with_current_roles`].
+    #[cfg(feature = "kliento")]
+    pub(crate) fn with_role_source(mut self, source: RoleSource) -> Self {
+        if let Identity::Workload(workload) = &mut self.0
+            && let Some(workload) = Arc::get_mut(workload)
+        {
+            workload.source = Some(source);
+        }
+        self
+    }
+
+    /// Returns a workload with the roles that its rules assign now.
+    pub(crate) fn with_current_roles(&self) -> Self {
+        #[cfg(feature = "kliento")]
+        if let Identity::Workload(workload) = &self.0
+            && let Some(source) = &workload.source
+        {
+            return source.principal();
+        }
+        self.clone()
     }
 
     /// Returns the session and the account of a user; `None` for workloads.

@@ -126,9 +126,8 @@ impl KlientoGuard {
             Ok(identity) => {
                 extensions.remove::<Unauthenticated>();
                 extensions.insert(identity);
-                match watch {
-                    Some(watch) => drop(extensions.insert(watch)),
-                    None => drop(extensions.remove::<StreamWatch>()),
+                if let Some(watch) = watch {
+                    extensions.insert(watch);
                 }
             }
             Err(rejection) => {

@@ -68,7 +68,8 @@ impl KlientoAuthLayer {
     }
 
     /// Leaves streams to the service, which has to compare
-    /// [`valid_until`](WorkloadIdentity::valid_until) itself. Requests have no [`StreamWatch`].
+    /// [`valid_until`](WorkloadIdentity::valid_until) itself. The layer adds no [`StreamWatch`] to
+    /// requests; that of an outer layer stays.
     #[must_use]
     pub fn without_streams(self) -> Self {
         self.with(|guard| guard.streams = None)

@@ -66,6 +66,7 @@ const EVENTS = {
   "token.reuse": "Refresh token reused",
   "session.created": "Session opened",
   "session.ended": "Session ended",
+  "stream.ended": "Streams ended",
   "permission.denied": "Permission denied",
   "password.changed": "Password changed",
   "user.created": "User created",

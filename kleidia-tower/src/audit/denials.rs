@@ -1,4 +1,5 @@
-//! Records denials and summaries of rejections in the background, through a bounded queue.
+//! Records denials, summaries of rejections and ends of streams in the background, through a bounded
+//! queue.
 
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -11,6 +12,7 @@ use http_guard::{LogLimiter, event, log_text_up_to};
 use tokio::runtime::Handle;
 
 use super::rejection_limiter::{RejectionLimiter, WindowId};
+use super::stream_ends::{Cause, Collected, EndedStreams, StreamEnds, WINDOW};
 use super::{AuditEvent, AuditSinks, AuditStore, Reason, RejectionLimits};
 use crate::HealthError;
 use crate::background_writer::{BackgroundWriter, BackgroundWrites};
@@ -30,6 +32,7 @@ pub(super) struct DenialRecorder(Arc<Inner>);
 struct Inner {
     writer: BackgroundWriter<Denials>,
     limiter: RejectionLimiter,
+    stream_ends: StreamEnds,
 }
 
 struct Denials {
@@ -58,7 +61,8 @@ impl DenialRecorder {
             // Clients can cause them at will.
             reports: LogLimiter::per_second(1),
         });
-        Self(Arc::new(Inner { writer, limiter: RejectionLimiter::new(limits) }))
+        let (limiter, stream_ends) = (RejectionLimiter::new(limits), StreamEnds::default());
+        Self(Arc::new(Inner { writer, limiter, stream_ends }))
     }
 
     /// Queues the events of one denial without waiting, unless its source has caused too many: then
@@ -66,6 +70,23 @@ impl DenialRecorder {
     pub(super) fn record(&self, events: Vec<AuditEvent>) {
         if self.allows(&events) {
             self.0.add(events);
+        }
+    }
+
+    /// Queues the ends of streams without waiting, once those of the same cause are collected.
+    pub(super) fn record_stream_ends(&self, ended: EndedStreams) {
+        let cause = ended.cause();
+        match (self.0.stream_ends.add(ended), Handle::try_current()) {
+            (Collected::Added, _) => {}
+            (Collected::Full(ended), _) => self.0.add(vec![ended.into_event()]),
+            (Collected::First, Ok(runtime)) => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "supervised: without it, a flush ends the window"
+                )]
+                runtime.spawn(end_collection(Arc::downgrade(&self.0), cause));
+            }
+            (Collected::First, Err(_)) => self.0.end_collection(cause),
         }
     }
 
@@ -93,6 +114,9 @@ impl DenialRecorder {
     /// Records what was counted so far, and waits until nothing is queued.
     pub(super) async fn flush(&self) {
         self.0.add_summaries(self.0.limiter.take_summaries());
+        for ended in self.0.stream_ends.take_all() {
+            self.0.add(vec![ended.into_event()]);
+        }
         self.0.writer.flush().await;
     }
 
@@ -116,7 +140,21 @@ async fn end_window(recorder: Weak<Inner>, window: WindowId, left: Duration) {
     }
 }
 
+/// Records the ends of streams once they are collected.
+async fn end_collection(recorder: Weak<Inner>, cause: Cause) {
+    tokio::time::sleep(WINDOW).await;
+    if let Some(recorder) = recorder.upgrade() {
+        recorder.end_collection(cause);
+    }
+}
+
 impl Inner {
+    fn end_collection(&self, cause: Cause) {
+        if let Some(ended) = self.stream_ends.take(cause) {
+            self.add(vec![ended.into_event()]);
+        }
+    }
+
     fn add_summaries(&self, summaries: Vec<AuditEvent>) {
         if !summaries.is_empty() {
             self.add(summaries);

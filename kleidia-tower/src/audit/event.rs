@@ -60,6 +60,8 @@ pub enum EventKind {
     SessionCreated,
     /// A session was ended before it expired.
     SessionEnded,
+    /// Open streams of a session were ended, since requests of the session would be rejected.
+    StreamEnded,
     /// A principal did not meet a requirement.
     PermissionDenied,
     /// A password was changed.
@@ -125,7 +127,7 @@ impl AuditIdentity {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::LoginSuccess,
         Self::LoginFailure,
         Self::LoginLocked,
@@ -135,6 +137,7 @@ impl EventKind {
         Self::TokenReuse,
         Self::SessionCreated,
         Self::SessionEnded,
+        Self::StreamEnded,
         Self::PermissionDenied,
         Self::PasswordChanged,
         Self::UserCreated,
@@ -160,6 +163,7 @@ impl EventKind {
             Self::TokenReuse => "token.reuse",
             Self::SessionCreated => "session.created",
             Self::SessionEnded => "session.ended",
+            Self::StreamEnded => "stream.ended",
             Self::PermissionDenied => "permission.denied",
             Self::PasswordChanged => "password.changed",
             Self::UserCreated => "user.created",

@@ -36,6 +36,14 @@ pub enum Reason {
     RateLimited,
     /// A session was ended for this reason.
     Ended(EndReason),
+    /// Streams of a session were ended. The text is stable, such as `3 streams: session_ended`.
+    StreamsEnded {
+        /// The code that their clients were told: see
+        /// [`Accounts::with_stream_settings`](crate::account::Accounts::with_stream_settings).
+        code: &'static str,
+        /// How many, on one node.
+        streams: usize,
+    },
     /// Roles were assigned or changed.
     Roles {
         /// The roles before the change; empty for a new account.
@@ -96,6 +104,8 @@ impl fmt::Display for Reason {
             Self::LoginExpired => f.write_str("login-expired"),
             Self::RateLimited => f.write_str("rate-limited"),
             Self::Ended(reason) => f.write_str(reason.as_str()),
+            Self::StreamsEnded { code, streams: 1 } => write!(f, "1 stream: {code}"),
+            Self::StreamsEnded { code, streams } => write!(f, "{streams} streams: {code}"),
             Self::Roles { from, to } if from.is_empty() => f.write_str(&names(to)),
             Self::Roles { from, to } => write!(f, "{} -> {}", names(from), names(to)),
             Self::MoreWithinMinute(count) => write!(f, "and {count} more within a minute"),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http_guard::telemetry::IsolatedSpan;
 
 use super::denials::DenialRecorder;
+use super::stream_ends::EndedStreams;
 use super::{AuditEvent, AuditSinks, AuditStore, RejectionLimits};
 use crate::store::StoreError;
 use crate::{Clock, HealthError, Timestamp, time};
@@ -39,6 +40,14 @@ use crate::{Clock, HealthError, Timestamp, time};
 /// account, and to logins during a lock.
 /// Failed logins of accounts and starts of their locks are always recorded, and so is everything
 /// that changes something. The lockout bounds how many failures there can be.
+///
+/// # Ends of streams
+/// The ends of a session's streams are recorded as `stream.ended`, in the background as denials, and
+/// without the limits of rejections. Those with one code within a second are one record, which has
+/// their number ([`Reason::StreamsEnded`](super::Reason::StreamsEnded)). Each node records its own. A
+/// record is lost, and counted with the denials, as a denial is. Streams that the client closes, and
+/// those whose client may come back with the same token (`unavailable`, `server_shutdown`,
+/// `too_many_streams`), are not recorded.
 ///
 /// # Metrics
 /// With the feature `metrics`, the gauge `kleidia_denials_pending` is the number of denials that
@@ -115,6 +124,14 @@ impl AuditTrail {
     pub(crate) fn record_denial(&self, events: impl FnOnce(Timestamp) -> Vec<AuditEvent>) {
         match self.now() {
             Some(at) => self.denials.record(events(at)),
+            None => self.denials.lose(&"clock unavailable"),
+        }
+    }
+
+    /// Queues the record of streams that were ended at the current time.
+    pub(crate) fn record_stream_ends(&self, ended: impl FnOnce(Timestamp) -> EndedStreams) {
+        match self.now() {
+            Some(at) => self.denials.record_stream_ends(ended(at)),
             None => self.denials.lose(&"clock unavailable"),
         }
     }

@@ -8,11 +8,10 @@ use tower_layer::Layer;
 
 use super::authorizer::{AccessRequest, Authorizer};
 use super::ownership::{OwnerCheck, Ownership, owner_path};
-use super::{AccessContext, OwnerPathError, Permit, PermitCheck, PolicyProvider, Requirement};
+use super::{AccessContext, OwnerPathError, Permit, PolicyProvider, Requirement, permit_check};
 use crate::audit::AuditTrail;
 use crate::rate_limit::RequestHead;
 use crate::rejection::default_renderer;
-use crate::session::SessionStream;
 use crate::telemetry::log_rejection;
 use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 
@@ -28,10 +27,11 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 /// 5. Each denial is recorded as `permission.denied`, with the method and the route, in the
 ///    background: see [`AuditTrail`](AuditTrail#denials). If recording fails, the request is denied
 ///    all the same, and an error is logged.
-/// 6. A [stream](http_guard::stream) of a user ends when the policy or the roles of the account no
-///    longer permit it: at once after a change of the roles, and within half a lease after one of the
-///    policy, plus the TTL of a [`CachedPolicy`](super::CachedPolicy). Whether the principal is the owner, and how recent the password is, matters when the
-///    request starts.
+/// 6. A [stream](http_guard::stream) ends when the policy or the roles of the principal no longer
+///    permit it: at once after a change of an account's roles, and within half a lease after one of
+///    the policy or of the roles that rules assign to a workload, plus the TTL of a
+///    [`CachedPolicy`](super::CachedPolicy). Whether the principal is the owner, and how recent the
+///    password is, matters when the request starts.
 ///
 /// A gRPC request is rejected with `UNAUTHENTICATED`, `PERMISSION_DENIED` or `UNAVAILABLE`. The
 /// typed [`Rejection`] is in the extensions of the response.
@@ -234,9 +234,7 @@ impl Guard for RbacGuard {
     fn finish<B>(&self, request: &mut Request<B>, lookup: Self::Lookup) -> Decision<Rejection> {
         let (permit, context) = lookup?;
         let extensions = request.extensions_mut();
-        if let Some(stream) = SessionStream::from_extensions(extensions) {
-            stream.require(PermitCheck::new(Arc::clone(&self.authorizer), context, &permit));
-        }
+        permit_check::watch(extensions, &self.authorizer, context, &permit);
         extensions.insert(permit);
         Ok(Allowed::default())
     }

@@ -27,4 +27,6 @@ pub use requirement::{AccessContext, Requirement};
 pub use role::{RoleName, RoleNameError};
 pub use role_rules::{RoleChangeError, RoleRules};
 #[cfg(feature = "kliento")]
+pub(crate) use workload::RoleSource;
+#[cfg(feature = "kliento")]
 pub use workload::{WorkloadGuard, WorkloadRules};

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use http::Extensions;
+use http_guard::Problem;
+use http_guard::stream::{Reconnection, StreamDecision, StreamEnd, StreamWatch};
+
 use super::authorizer::Authorizer;
 use super::{AccessContext, Permit};
 use crate::Principal;
 use crate::audit::OverrideReason;
-use crate::session::SessionView;
+use crate::session::SessionStream;
 
 /// What allowed the request of a stream.
 #[derive(Clone)]
@@ -17,26 +21,54 @@ pub(crate) struct PermitCheck {
     override_reason: Option<OverrideReason>,
 }
 
+const PERMISSION_DENIED: StreamEnd = StreamEnd::new(
+    Problem::forbidden("permission_denied", "Permission denied"),
+    Reconnection::Never,
+);
+
+/// Ends the streams of a request when its principal would no longer be permitted.
+pub(super) fn watch(
+    extensions: &Extensions,
+    authorizer: &Arc<Authorizer>,
+    context: AccessContext,
+    permit: &Permit,
+) {
+    let check = || PermitCheck::new(Arc::clone(authorizer), context, permit);
+    let principal = permit.principal();
+    if principal.session().is_some() {
+        // Checked with the account, whose roles change.
+        if let Some(stream) = SessionStream::from_extensions(extensions) {
+            stream.require(check());
+        }
+    } else if let Some(watch) = extensions.get::<StreamWatch>() {
+        let (check, principal) = (check(), principal.clone());
+        watch.require(move || {
+            let (check, principal) = (check.clone(), principal.with_current_roles());
+            async move { check.decide(&principal).await }
+        });
+    }
+}
+
 impl PermitCheck {
-    pub(super) fn new(
-        authorizer: Arc<Authorizer>,
-        context: AccessContext,
-        permit: &Permit,
-    ) -> Self {
+    fn new(authorizer: Arc<Authorizer>, context: AccessContext, permit: &Permit) -> Self {
         Self { authorizer, context, override_reason: permit.override_reason().cloned() }
     }
 
-    /// Returns whether the account would be permitted now, or `None` if the policy is unavailable.
-    pub(crate) async fn is_met(&self, view: &SessionView) -> Option<bool> {
+    /// Decides whether the principal would be permitted now.
+    pub(crate) async fn decide(&self, principal: &Principal) -> StreamDecision {
         let Self { authorizer, context, override_reason } = self;
-        let policy = authorizer.policy.policy().await.ok()?;
-        let (principal, requirement) = (Principal::user(view.clone()), &authorizer.requirement);
+        let Ok(policy) = authorizer.policy.policy().await else { return StreamDecision::Unknown };
+        let requirement = &authorizer.requirement;
         let is_overridden = || {
             let reason = override_reason.clone();
             reason
-                .and_then(|reason| policy.decide_override(&principal, requirement, context, reason))
+                .and_then(|reason| policy.decide_override(principal, requirement, context, reason))
         };
-        let is_permitted = policy.decide(&principal, requirement, context).is_ok();
-        Some(is_permitted || is_overridden().is_some())
+        let is_permitted = policy.decide(principal, requirement, context).is_ok();
+        if is_permitted || is_overridden().is_some() {
+            StreamDecision::Allow { valid_for: None }
+        } else {
+            StreamDecision::End(PERMISSION_DENIED)
+        }
     }
 }

@@ -35,7 +35,7 @@ use crate::{GuardedService, Principal, Rejection, Unauthenticated};
 /// ```
 #[derive(Clone, Default)]
 pub struct WorkloadRules {
-    rules: Vec<Arc<Rule>>,
+    rules: Arc<Vec<Arc<Rule>>>,
 }
 
 type Rule = dyn Fn(&WorkloadIdentity) -> Vec<RoleName> + Send + Sync;
@@ -44,6 +44,20 @@ type Rule = dyn Fn(&WorkloadIdentity) -> Vec<RoleName> + Send + Sync;
 pub struct WorkloadGuard {
     rules: WorkloadRules,
     renderer: RejectionRenderer<Rejection>,
+}
+
+/// The rules that have assigned the roles of a workload.
+#[derive(Clone, Debug)]
+pub(crate) struct RoleSource {
+    rules: WorkloadRules,
+    workload: WorkloadIdentity,
+}
+
+impl RoleSource {
+    /// Returns the principal with the roles that the rules assign now.
+    pub(crate) fn principal(&self) -> Principal {
+        self.rules.principal(&self.workload)
+    }
 }
 
 impl WorkloadRules {
@@ -82,7 +96,7 @@ impl WorkloadRules {
         mut self,
         rule: impl Fn(&WorkloadIdentity) -> Vec<RoleName> + Send + Sync + 'static,
     ) -> Self {
-        self.rules.push(Arc::new(rule));
+        Arc::make_mut(&mut self.rules).push(Arc::new(rule));
         self
     }
 
@@ -92,7 +106,8 @@ impl WorkloadRules {
         let roles = self.rules.iter().flat_map(|rule| rule(workload)).collect();
         let claims = workload.claims().iter();
         let claims = claims.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Principal::workload(workload.subject().to_owned(), claims, roles)
+        let source = RoleSource { rules: self.clone(), workload: workload.clone() };
+        Principal::workload(workload.subject().to_owned(), claims, roles).with_role_source(source)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::access_token::{
     Claims, KeyError, KeyProvider, KeyRing, TokenKey, unknown_key_id, verify_with_key,
 };
 use crate::account::{Account, AccountSettings};
+use crate::audit::AuditTrail;
 use crate::opaque_token::OpaqueToken;
 use crate::store::StoreError;
 use crate::{Clock, HealthError, Rejection, SessionId, SystemClock, Timestamp, UserId, time};
@@ -35,6 +36,7 @@ pub struct SessionAuthenticator {
     last_seen_interval: Duration,
     last_seen: LastSeenWriter,
     streams: SessionStreams,
+    audit: Option<AuditTrail>,
 }
 
 /// A session that was authenticated by an access token.
@@ -63,6 +65,7 @@ impl SessionAuthenticator {
             last_seen_interval,
             last_seen,
             streams,
+            audit: None,
         }
     }
 
@@ -74,6 +77,16 @@ impl SessionAuthenticator {
     /// Shares the streams of other authenticators with this store.
     pub(crate) fn with_streams(self, streams: SessionStreams) -> Self {
         Self { streams, ..self }
+    }
+
+    /// Records the ends of streams as `stream.ended` in this audit trail; in none by default.
+    #[must_use]
+    pub fn with_audit_trail(self, audit: AuditTrail) -> Self {
+        Self { audit: Some(audit), ..self }
+    }
+
+    pub(super) const fn audit_trail(&self) -> Option<&AuditTrail> {
+        self.audit.as_ref()
     }
 
     /// Sets the limits of streams; [`StreamSettings::default`] by default. The authenticator gets
@@ -172,13 +185,33 @@ impl SessionAuthenticator {
     }
 
     /// Returns the session of this user, active or not.
-    pub(super) async fn find_session(
+    async fn find_session(
         &self,
         session: SessionId,
         user: UserId,
     ) -> Result<Option<SessionView>, StoreError> {
         let view = self.store.session(SessionLookup::Id(session)).await?;
         Ok(view.filter(|view| view.session.user == user))
+    }
+
+    /// As [`Self::find_session`]. A cache may not know yet that another node has extended a session
+    /// which has expired, so that is looked up once more where nothing is cached.
+    pub(super) async fn find_extended_session(
+        &self,
+        id: SessionId,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Option<SessionView>, StoreError> {
+        let mut view = self.find_session(id, user).await?;
+        let expired = view
+            .as_mut()
+            .filter(|view| view.session.end.is_none() && now >= self.expiry(&view.session));
+        if let Some(expired) = expired {
+            let sessions = self.store.find_sessions(user, now).await?;
+            let extended = sessions.into_iter().find(|session| session.id == id);
+            expired.session = extended.unwrap_or_else(|| Arc::clone(&expired.session));
+        }
+        Ok(view)
     }
 
     pub(super) async fn current_keys(&self) -> Result<KeyRing, KeyError> {
@@ -191,9 +224,8 @@ impl SessionAuthenticator {
     /// Returns the active session of an opaque session token, and its enabled account: for
     /// services that keep the token in a cookie.
     ///
-    /// Nothing watches the session afterwards: only requests through
-    /// [`JwtSessionLayer`](super::JwtSessionLayer) have a
-    /// [`StreamWatch`](http_guard::stream::StreamWatch). A service has to end its streams itself.
+    /// The caller checks the [age of the password](Self::check_password_age), and has
+    /// [streams](Self::watch_session) end with the session.
     ///
     /// # Errors
     /// [`Rejection::SessionExpired`] or [`Rejection::AccountDisabled`], and server errors: the

@@ -141,7 +141,8 @@ impl JwtSessionLayer {
         self.with(|guard| guard.checks_password_age = false)
     }
 
-    /// Leaves streams to the service. Requests have no [`StreamWatch`].
+    /// Leaves streams to the service. The layer adds no [`StreamWatch`] to requests; that of an outer
+    /// layer stays.
     #[must_use]
     pub fn without_streams(self) -> Self {
         self.with(|guard| guard.watches_streams = false)
@@ -257,17 +258,17 @@ impl SessionGuard {
     }
 
     fn set_session(&self, extensions: &mut Extensions, session: AuthenticatedSession) -> Allowed {
-        let view = session.view.clone();
+        let AuthenticatedSession { view, key } = session;
         let (user, id) = (view.account.id, view.session.id);
         event!(debug, user = user.get(), session = id.get(), "authenticated");
         extensions.remove::<Unauthenticated>();
         extensions.insert(Principal::user(view.clone()));
-        extensions.insert(view);
+        extensions.insert(view.clone());
         if !self.watches_streams {
-            extensions.remove::<StreamWatch>();
             return Allowed::default();
         }
-        let watch = SessionStream::watch(&self.authenticator, self.checks_password_age, session);
+        let (authenticator, checks_password_age) = (&self.authenticator, self.checks_password_age);
+        let watch = SessionStream::watch(authenticator, checks_password_age, view, Some(key));
         extensions.insert(watch.clone());
         Allowed { watch: Some(watch), ..Allowed::default() }
     }

@@ -11,12 +11,13 @@ use http_guard::stream::{
 };
 use smallvec::SmallVec;
 
-use super::authenticator::AuthenticatedSession;
 use super::stream_events::follow;
 use super::{SessionAuthenticator, SessionStore, SessionView};
 use crate::access_token::TokenKey;
+use crate::account::Account;
+use crate::audit::{AuditIdentity, EndedStreams};
 use crate::rbac::PermitCheck;
-use crate::{Rejection, SessionId, Timestamp, UserId, time};
+use crate::{Principal, Rejection, SessionId, Timestamp, UserId, time};
 
 /// The streams of sessions, of all layers that share an authenticator.
 pub(crate) type SessionStreams = StreamRegistry<SessionCheck>;
@@ -30,8 +31,8 @@ pub(crate) struct SessionStream {
     checks_password_age: bool,
     /// The session when the stream was opened.
     view: SessionView,
-    /// The key that signed the access token.
-    key: TokenKey,
+    /// The key that signed the access token; `None` after a session token.
+    key: Option<TokenKey>,
     /// What the layers inside have allowed.
     permits: Mutex<SmallVec<[PermitCheck; 1]>>,
 }
@@ -58,15 +59,52 @@ const PASSWORD_EXPIRED: StreamEnd = StreamEnd::new(
     Problem::forbidden("password_expired", "The password has to be changed"),
     Reconnection::Never,
 );
-const PERMISSION_DENIED: StreamEnd = StreamEnd::new(
-    Problem::forbidden("permission_denied", "Permission denied"),
-    Reconnection::Never,
-);
 /// The key of the access token was withdrawn.
 const TOKEN_INVALID: StreamEnd = StreamEnd::new(
     Problem::unauthorized("token_invalid", "The access token is not valid"),
     Reconnection::Authenticate,
 );
+
+/// Streams of sessions that are kept in cookies.
+impl SessionAuthenticator {
+    /// Returns the watch of a request whose session token was authenticated just now: its streams end
+    /// with the session, as those of [`JwtSessionLayer`](super::JwtSessionLayer), and when the
+    /// password expires.
+    ///
+    /// Insert it into the extensions of the request, and pass the response through
+    /// [`StreamWatch::wrap_response`]. A [`Guard`](http_guard::Guard) returns it in
+    /// [`Allowed`](http_guard::Allowed) instead.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use http_guard::ResponseBody;
+    /// use kleidia_tower::Rejection;
+    /// use kleidia_tower::session::SessionAuthenticator;
+    /// use tower::{Service, ServiceExt};
+    ///
+    /// /// Calls a service for the session of a cookie.
+    /// async fn call<S, B>(
+    ///     authenticator: &SessionAuthenticator,
+    ///     session_token: &str,
+    ///     mut request: Request<String>,
+    ///     service: S,
+    /// ) -> Result<Response<ResponseBody<B>>, Rejection>
+    /// where
+    ///     S: Service<Request<String>, Response = Response<B>, Error = std::convert::Infallible>,
+    /// {
+    ///     let session = authenticator.authenticate_session_token(session_token).await?;
+    ///     authenticator.check_password_age(&session.account)?;
+    ///     let watch = authenticator.watch_session(session);
+    ///     request.extensions_mut().insert(watch.clone());
+    ///     let Ok(response) = service.oneshot(request).await;
+    ///     Ok(watch.wrap_response(response))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn watch_session(&self, session: SessionView) -> StreamWatch {
+        SessionStream::watch(&Arc::new(self.clone()), true, session, None)
+    }
+}
 
 pub(crate) fn streams(store: Arc<dyn SessionStore>, settings: StreamSettings) -> SessionStreams {
     StreamRegistry::new(SessionCheck(store), settings)
@@ -77,7 +115,8 @@ impl SessionStream {
     pub(super) fn watch(
         authenticator: &Arc<SessionAuthenticator>,
         checks_password_age: bool,
-        AuthenticatedSession { view, key }: AuthenticatedSession,
+        view: SessionView,
+        key: Option<TokenKey>,
     ) -> StreamWatch {
         let (user, session) = (view.account.id, view.session.id);
         let stream = Self {
@@ -105,18 +144,19 @@ impl SessionStream {
             Ok(view) => view,
             Err(decision) => return decision,
         };
-        let Ok(keys) = self.authenticator.current_keys().await else {
-            return StreamDecision::Unknown;
-        };
-        if !self.key.is_in(&keys) {
-            return StreamDecision::End(TOKEN_INVALID);
+        if let Some(key) = &self.key {
+            let Ok(keys) = self.authenticator.current_keys().await else {
+                return StreamDecision::Unknown;
+            };
+            if !key.is_in(&keys) {
+                return StreamDecision::End(TOKEN_INVALID);
+            }
         }
         let permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for permit in permits {
-            match permit.is_met(view).await {
-                Some(true) => {}
-                Some(false) => return StreamDecision::End(PERMISSION_DENIED),
-                None => return StreamDecision::Unknown,
+            match permit.decide(&Principal::user(view.clone())).await {
+                StreamDecision::Allow { .. } => {}
+                decision => return decision,
             }
         }
         StreamDecision::Allow { valid_for: Some(self.left(view, found.now)) }
@@ -163,7 +203,8 @@ impl StreamCheck for SessionCheck {
             // The streams of one session share the store and the clock.
             let Some(first) = streams.first() else { return Vec::new() };
             let Some(now) = first.authenticator.precise_now() else { return Vec::new() };
-            let Ok(view) = first.authenticator.find_session(session, user).await else {
+            let Ok(view) = first.authenticator.find_extended_session(session, user, now).await
+            else {
                 return Vec::new();
             };
             let found = Found { view, now };
@@ -179,6 +220,29 @@ impl StreamCheck for SessionCheck {
         let now = stream.authenticator.precise_now();
         // Without a clock the stream waits for its check.
         Some(now.map_or(Duration::ZERO, |now| stream.left(&stream.view, now)))
+    }
+
+    fn on_end(
+        &self,
+        _: &UserId,
+        session: &SessionId,
+        streams: &[OpenStream<Self>],
+        end: StreamEnd,
+    ) {
+        // The client may come back with the same token.
+        if end.reconnection() == Reconnection::Later {
+            return;
+        }
+        let Some(first) = streams.first() else { return };
+        let Some(audit) = first.authenticator.audit_trail() else { return };
+        let Account { id, name, .. } = &*first.view.account;
+        audit.record_stream_ends(|at| EndedStreams {
+            at,
+            user: AuditIdentity::account(*id, name),
+            session: *session,
+            code: end.code(),
+            streams: streams.len(),
+        });
     }
 
     fn follow(&self, registry: WeakStreamRegistry<Self>) -> Option<StreamFollower> {

@@ -14,6 +14,7 @@ mod overrides;
 mod ownership;
 mod policies;
 mod requirements;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/workloads.rs"]

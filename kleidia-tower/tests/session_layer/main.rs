@@ -10,6 +10,7 @@
 
 mod cache;
 mod contract;
+mod cookies;
 mod extractors;
 mod last_seen;
 #[path = "../support/numbered.rs"]
@@ -17,6 +18,7 @@ mod numbered;
 mod rejections;
 mod schemes;
 mod servers;
+mod stream_ends;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;

@@ -21,10 +21,10 @@ use crate::support::{Fixture, bearer};
 use crate::workloads::Workloads;
 
 /// The least lease, so that callers are checked each second.
-const LEASE: Duration = Duration::from_secs(2);
+pub(crate) const LEASE: Duration = Duration::from_secs(2);
 
 /// A fixture whose streams are checked each second, and a session.
-async fn fixture() -> (Fixture, TokenSet) {
+pub(crate) async fn fixture() -> (Fixture, TokenSet) {
     let mut fixture = Fixture::new().await;
     let settings = StreamSettings::default().with_lease(LEASE).unwrap();
     fixture.accounts = fixture.accounts.clone().with_stream_settings(settings);
@@ -33,18 +33,18 @@ async fn fixture() -> (Fixture, TokenSet) {
 }
 
 /// Returns the layer of the accounts.
-fn layer(fixture: &Fixture) -> JwtSessionLayer {
+pub(crate) fn layer(fixture: &Fixture) -> JwtSessionLayer {
     fixture.accounts.session_layer()
 }
 
 /// An open stream, whose first event was read.
-struct Subscription {
+pub(crate) struct Subscription {
     body: Body,
     watch: StreamWatch,
 }
 
 /// Opens a stream of events.
-async fn respond<L, B>(layer: L, tokens: &TokenSet) -> Response<Body>
+pub(crate) async fn respond<L, B>(layer: L, tokens: &TokenSet) -> Response<Body>
 where
     L: Layer<EventService>,
     L::Service: Service<Request<String>, Response = Response<B>, Error = Infallible>,
@@ -56,8 +56,9 @@ where
     response.map(Body::new)
 }
 
-type EventService = tower::util::ServiceFn<SendEvents>;
-type SendEvents = fn(Request<String>) -> std::future::Ready<Result<Response<Body>, Infallible>>;
+pub(crate) type EventService = tower::util::ServiceFn<SendEvents>;
+pub(crate) type SendEvents =
+    fn(Request<String>) -> std::future::Ready<Result<Response<Body>, Infallible>>;
 
 fn send_events(request: Request<String>) -> std::future::Ready<Result<Response<Body>, Infallible>> {
     let events = stream::iter([Ok::<_, Infallible>("data: 1\n\n")]);
@@ -69,11 +70,11 @@ fn send_events(request: Request<String>) -> std::future::Ready<Result<Response<B
 }
 
 impl Subscription {
-    async fn new(fixture: &Fixture, tokens: &TokenSet) -> Self {
+    pub(crate) async fn new(fixture: &Fixture, tokens: &TokenSet) -> Self {
         Self::from_response(respond(layer(fixture), tokens).await).await
     }
 
-    async fn from_response(response: Response<Body>) -> Self {
+    pub(crate) async fn from_response(response: Response<Body>) -> Self {
         assert_eq!(response.status(), StatusCode::OK);
         let watch = response.extensions().get::<StreamWatch>().unwrap().clone();
         let mut stream = Self { body: response.into_body(), watch };
@@ -86,7 +87,7 @@ impl Subscription {
     }
 
     /// Waits for the last event, and returns the end.
-    async fn end(mut self) -> (&'static str, Reconnection) {
+    pub(crate) async fn end(mut self) -> (&'static str, Reconnection) {
         let last = self.next().await;
         let end = self.watch.try_ended().unwrap();
         let data = format!("\ndata: {}\n\n", end.code());
@@ -161,6 +162,22 @@ async fn outlives_its_access_token_if_a_refresh_extends_the_session() {
     assert_eq!(stream.end().await, ("session_expired", Reconnection::Authenticate));
 }
 
+/// The node has cached the session before another node extended it.
+#[tokio::test]
+async fn outlives_a_cached_session_that_another_node_extends() {
+    let mut fixture = Fixture::with_cache().await;
+    let settings = StreamSettings::default().with_lease(LEASE).unwrap();
+    fixture.accounts = fixture.accounts.clone().with_stream_settings(settings);
+    let alice = fixture.log_in("alice").await;
+    let mut stream = Subscription::new(&fixture, &alice).await;
+    fixture.advance_clock(1800);
+    fixture.other_node().refresh(&alice.refresh_token, here()).await.unwrap();
+    fixture.advance_clock(3000);
+    assert!(stream.is_open_after(LEASE * 2).await, "the session was extended");
+    fixture.advance_clock(3600);
+    assert_eq!(stream.end().await, ("session_expired", Reconnection::Authenticate));
+}
+
 /// Without an event: the session is checked again.
 #[tokio::test]
 async fn ends_within_the_lease_without_an_event() {
@@ -217,7 +234,7 @@ async fn expired_password_ends_streams() {
 }
 
 /// A stream that the layer `RbacLayer` has permitted.
-async fn permitted(fixture: &Fixture, tokens: &TokenSet, role: &str) -> Subscription {
+pub(crate) async fn permitted(fixture: &Fixture, tokens: &TokenSet, role: &str) -> Subscription {
     let policy = Policy::default().with_role(role.parse().unwrap(), []);
     let role: RoleName = role.parse().unwrap();
     let require = RbacLayer::new(policy, Requirement::role(role), fixture.accounts.audit_trail());
@@ -268,22 +285,28 @@ async fn service_may_watch_its_streams_itself() {
     let (fixture, alice) = fixture().await;
     let response = respond(layer(&fixture).without_streams(), &alice).await;
     assert!(response.extensions().get::<StreamWatch>().is_none());
+    // That of an outer layer stays.
+    let layers = Stack::new(layer(&fixture).without_streams(), layer(&fixture));
+    Subscription::from_response(respond(layers, &alice).await).await;
+}
+
+/// Sends a request, and returns its watch, which has opened no stream.
+pub(crate) async fn watch(fixture: &Fixture, tokens: &TokenSet) -> StreamWatch {
+    let service = layer(fixture).layer(service_fn(async |request: Request<String>| {
+        let mut response = Response::new(String::new());
+        *response.extensions_mut() = request.into_parts().0.extensions;
+        Ok::<_, Infallible>(response)
+    }));
+    let response = service.oneshot(request(&[&bearer(tokens)])).await.unwrap();
+    response.extensions().get::<StreamWatch>().unwrap().clone()
 }
 
 /// The session ends between the check of the request and the start of the stream.
 #[tokio::test]
 async fn end_before_the_stream_was_opened_is_not_lost() {
     let (fixture, alice) = fixture().await;
-    let watch = std::sync::Mutex::new(None);
-    let found = std::sync::Arc::new(watch);
-    let shared = std::sync::Arc::clone(&found);
-    let service = layer(&fixture).layer(service_fn(move |request: Request<String>| {
-        *shared.lock().unwrap() = request.extensions().get::<StreamWatch>().cloned();
-        std::future::ready(Ok::<_, Infallible>(Response::new(String::new())))
-    }));
-    service.oneshot(request(&[&bearer(&alice)])).await.unwrap();
+    let watch = watch(&fixture, &alice).await;
     fixture.accounts.log_out(&alice.session, here()).await.unwrap();
-    let watch: StreamWatch = found.lock().unwrap().take().unwrap();
     let end = tokio::time::timeout(LEASE / 4, watch.ended()).await;
     assert_eq!(end.unwrap().code(), "session_ended");
 }

@@ -88,22 +88,20 @@ impl Fixture {
         store: Arc<dyn Store>,
         settings: AccountSettings,
     ) -> Self {
-        let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
-        let options = options.with_permits(2).unwrap().with_queue_limit(2000).unwrap();
-        let hasher = options.start().unwrap();
         let keys = Arc::new(ReplaceableKeys(RwLock::new(ReplaceableKeys::generate())));
         let clock = Arc::new(AtomicI64::new(NOW.as_second()));
-        let seconds = Arc::clone(&clock);
-        let provider = Arc::<ReplaceableKeys>::clone(&keys);
-        let accounts = Accounts::new(store, provider, hasher).with_settings(settings).with_clock(
-            clock_fn(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).ok()),
-        );
+        let accounts = accounts(store, &keys, &clock).with_settings(settings);
         for (name, role) in [("alice", RoleName::user()), ("root", RoleName::admin())] {
             let roles = [role].into();
             let created = accounts.create_user(None, name, PASSWORD.into(), roles, client_info());
             created.await.unwrap();
         }
         Self { accounts, keys, store: faults, clock }
+    }
+
+    /// Returns the accounts of another node with this store.
+    pub(crate) fn other_node(&self) -> Accounts {
+        accounts(Arc::clone(&self.store) as _, &self.keys, &self.clock)
     }
 
     /// Sets a password policy with a maximum age of one day.
@@ -180,6 +178,18 @@ impl Fixture {
         records.reverse();
         records
     }
+}
+
+fn accounts(
+    store: Arc<dyn Store>,
+    keys: &Arc<ReplaceableKeys>,
+    clock: &Arc<AtomicI64>,
+) -> Accounts {
+    let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
+    let options = options.with_permits(2).unwrap().with_queue_limit(2000).unwrap();
+    let (keys, seconds) = (Arc::<ReplaceableKeys>::clone(keys), Arc::clone(clock));
+    Accounts::new(store, keys, options.start().unwrap())
+        .with_clock(clock_fn(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).ok()))
 }
 
 pub(crate) fn bearer(tokens: &TokenSet) -> String {

@@ -28,11 +28,12 @@ impl Accounts {
     /// Returns the authenticator of access and session tokens.
     #[must_use]
     pub fn authenticator(&self) -> SessionAuthenticator {
-        let Inner { store, keys, clock, settings, last_seen, streams, .. } = &*self.0;
+        let Inner { store, keys, clock, settings, last_seen, streams, audit, .. } = &*self.0;
         let sessions: Arc<dyn Store> = Arc::clone(store);
         SessionAuthenticator::new(sessions, Arc::clone(keys))
             .with_clock(Arc::clone(clock))
             .with_settings(settings)
+            .with_audit_trail(audit.clone())
             .with_last_seen_writer(last_seen.clone())
             .with_streams(streams.clone())
     }
@@ -56,6 +57,8 @@ impl Accounts {
     /// end within the lease and the maximum staleness of a
     /// [cache](crate::session::SessionCachingStore): 20 seconds by default. Each session with streams
     /// is looked up twice in a lease, so a service with many of them needs that cache.
+    ///
+    /// Ends are recorded as `stream.ended`: see [`AuditTrail`](crate::audit::AuditTrail#ends-of-streams).
     ///
     /// All layers of these accounts share the streams, and the limit per user.
     #[must_use]
