@@ -195,6 +195,9 @@ impl StreamWatch {
     /// Wraps the body of a response if it is an event stream or a gRPC response, as the layer does: for
     /// a service that authenticates requests without one. If the stream cannot be opened, its
     /// [problem](crate::Rejection::problem) replaces the response.
+    ///
+    /// It does not end a gRPC call that its handler has not answered. A [`Guard`](crate::Guard) that
+    /// returns the watch in [`Allowed`](crate::Allowed) does.
     pub fn wrap_response<B>(&self, response: Response<B>) -> Response<ResponseBody<B>> {
         watch_response(response, Some(self))
     }
