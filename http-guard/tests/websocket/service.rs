@@ -13,8 +13,8 @@ use http::Request;
 use http_guard::serve::{Server, ShutdownSummary};
 use http_guard::stream::websocket::{WatchedWebSocket, WatchedWebSocketUpgrade, WebSocketSettings};
 use http_guard::stream::{
-    Reconnection, StreamCheck, StreamCheckFuture, StreamDecision, StreamEnd, StreamRegistry,
-    StreamSettings,
+    OpenStream, Reconnection, StreamCheck, StreamCheckFuture, StreamDecision, StreamEnd,
+    StreamRegistry, StreamSettings,
 };
 use http_guard::{
     Allowed, Check, Decision, Guard, GuardedService, Problem, Rejection, RejectionRenderer,
@@ -122,7 +122,7 @@ impl StreamCheck for TestCheck {
     type Key = ();
     type Stream = ();
 
-    fn check(&self, _: &'static str, (): (), streams: Vec<Arc<()>>) -> StreamCheckFuture {
+    fn check(&self, _: &'static str, (): (), streams: Vec<OpenStream<Self>>) -> StreamCheckFuture {
         self.0.checks.fetch_add(1, Ordering::SeqCst);
         let decisions = vec![*self.0.decision.lock().unwrap(); streams.len()];
         Box::pin(async { decisions })
@@ -144,7 +144,7 @@ impl Guard for TestGuard {
     type Lookup = Infallible;
 
     fn start<B>(&self, request: &mut Request<B>) -> Check<Infallible, Never> {
-        let watch = self.registry.watch("alice", (), Arc::new(()));
+        let watch = self.registry.watch("alice", (), ());
         request.extensions_mut().insert(watch.clone());
         Check::Ready(Ok(Allowed { watch: Some(watch), ..Allowed::default() }))
     }
