@@ -90,6 +90,11 @@ pub(crate) async fn run(
     let listener = listener.map_err(|error| format!("failed to listen on {address}: {error}"))?;
     log::announce(&format!("listening on http://{}", listener.local_addr()?));
     let server = Server::new().with_exempt_proxies(settings.proxies()?);
+    let shutdown = async {
+        shutdown.await;
+        // Their clients reconnect to another node. Otherwise the shutdown would wait for them.
+        accounts.shut_down_streams();
+    };
     let summary = server.serve(listener, routes, shutdown).await;
     tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
     if tokio::time::timeout(CLOSE_TIMEOUT, service.close(Some(cleanup))).await.is_err() {

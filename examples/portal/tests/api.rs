@@ -23,6 +23,8 @@ mod api {
     mod audit_log;
     mod command_line;
     mod devices;
+    pub(crate) mod event_stream;
+    mod live_events;
     mod lockout;
     mod login;
     mod nodes;

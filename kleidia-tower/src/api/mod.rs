@@ -1,10 +1,32 @@
 //! An HTTP API over accounts, as an axum router to nest.
+//!
+//! # Events
+//! `GET /session/events` is a stream of server-sent events, for pages that are open:
+//!
+//! | event | data | when |
+//! |---|---|---|
+//! | `roles` | `roles` and `permissions`, as in `/whoami` | first |
+//! | `roles-changed` | the same | at once after a change of the account's roles, on every node whose store has a [feed](crate::session::SessionEvents::has_feed), otherwise within half a [lease](crate::account::Accounts::with_stream_settings); within 15 seconds after a change of the policy |
+//! | `audit` | a record, as in `/admin/audit` | within 2 seconds after a node has committed it, while the user has `audit:read` |
+//! | `audit-missed` | `{}` | when records between two `audit` events are no longer in the store |
+//! | `session-ended` | the code | last: see [`Accounts::with_stream_settings`](crate::account::Accounts::with_stream_settings) |
+//!
+//! - The records are those that are sealed, in the order of the Merkle log. `Last-Event-ID`, or the
+//!   query parameter `after`, is the `id` of the last event: the stream continues behind it, on every
+//!   node, without a gap or a repetition. Without it the records begin now, and an `id` without an
+//!   event tells the position.
+//! - A store that seals nothing by itself, such as [`MemoryStore`](crate::store::MemoryStore), has no
+//!   records in the stream until someone calls [`seal`](crate::audit::AuditStore::seal).
+//! - A node reads the log twice a second while it has such streams, and once for all of them. A slow
+//!   client has at most 64 records in memory.
+//! - A comment follows every 15 seconds.
 
 mod audit;
 mod authentication;
 mod body;
 mod client_info;
 mod device_token;
+mod events;
 mod health;
 mod path;
 mod query;

@@ -13,7 +13,7 @@ use http_guard::RejectionRenderer;
 
 use super::health::HealthChecks;
 use super::rejection::{ApiRejection, render};
-use super::{ApiRoutes, audit, authentication, body, sessions, users, whoami};
+use super::{ApiRoutes, audit, authentication, body, events, sessions, users, whoami};
 use crate::account::Accounts;
 use crate::rate_limit::{Key, Limit, RateLimitLayer, SharedLimits, TrustedProxies};
 use crate::rbac::{Denial, Permission, Requirement};
@@ -27,7 +27,7 @@ use crate::{HealthError, Principal, Rejection, RequestInfo, Responder};
 /// |---|---|
 /// | `POST /auth/login`, `POST /auth/refresh`, `GET /health` | nothing |
 /// | `POST /auth/logout`, `/auth/logout-all`, `/auth/password` | a session |
-/// | `GET /session`, `DELETE /session/{id}`, `POST /session/{id}/register-agent` | a session; the user's own sessions only |
+/// | `GET /session`, `GET /session/events`, `DELETE /session/{id}`, `POST /session/{id}/register-agent` | a session; the user's own sessions only |
 /// | `GET /whoami` | a user or a workload |
 /// | `GET /users/{id}` | the user's own id, or `users:read` |
 /// | `GET /admin/users`, `POST /admin/users` | `users:read`, `users:create` |
@@ -45,6 +45,7 @@ use crate::{HealthError, Principal, Rejection, RequestInfo, Responder};
 /// - A login responds with a device token, which makes the device familiar to the
 ///   [lockout](crate::lockout::LockoutPolicy): in an `HttpOnly` cookie per user, and in the header
 ///   `X-Device-Token` for clients without cookies. The next login presents it in either of them.
+/// - `GET /session/events` is a stream: see the [module](super#events).
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -254,8 +255,11 @@ impl Api {
 
     fn session_routes(&self) -> Router<Accounts> {
         let with_session = |route| self.with_session(route, self.session_layer());
+        let has_audit = self.routes.contains(&ApiRoutes::Audit);
+        let events = events::route(has_audit.then(|| self.accounts.store().clone()));
         Router::new()
             .route("/session", with_session(get(sessions::list)))
+            .route("/session/events", with_session(events))
             .route("/session/{id}", with_session(delete(sessions::end)))
             .route("/session/{id}/register-agent", with_session(post(sessions::register_agent)))
     }

@@ -6,7 +6,8 @@
 pub enum ApiRoutes {
     /// `/auth/login`, `/auth/refresh`, `/auth/logout`, `/auth/logout-all`, `/auth/password`.
     Authentication,
-    /// `/session`, `/session/{id}`, `/session/{id}/register-agent`.
+    /// `/session`, `/session/events`, `/session/{id}`, `/session/{id}/register-agent`. The events have
+    /// the audit log only with [`Self::Audit`].
     Sessions,
     /// `/whoami`.
     Whoami,

@@ -1,5 +1,7 @@
 //! `/whoami`: the caller and its permissions.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::rejection::ApiRejection;
 use crate::account::Accounts;
-use crate::rbac::Policy;
+use crate::rbac::{Policy, RoleName};
 use crate::telemetry::log_unavailable;
 use crate::{Principal, Rejection};
 
@@ -18,9 +20,16 @@ pub(super) struct WhoamiResponse {
     subject: String,
     /// `None` for workloads.
     username: Option<String>,
+    #[serde(flatten)]
+    access: Access,
+    claims: Value,
+}
+
+/// Roles, and the permissions that they grant.
+#[derive(PartialEq, Eq, Serialize)]
+pub(super) struct Access {
     roles: Vec<String>,
     permissions: Vec<String>,
-    claims: Value,
 }
 
 pub(super) async fn whoami(
@@ -36,14 +45,21 @@ pub(super) async fn whoami(
 
 impl WhoamiResponse {
     fn new(principal: &Principal, policy: &Policy) -> Self {
-        let permissions = policy.permissions(principal.roles());
         Self {
             kind: if principal.session().is_some() { "user" } else { "workload" },
             subject: principal.subject(),
             username: principal.session().map(|view| view.account.name.to_string()),
-            roles: principal.roles().iter().map(ToString::to_string).collect(),
-            permissions: permissions.iter().map(ToString::to_string).collect(),
+            access: Access::new(policy, principal.roles()),
             claims: claims(principal),
+        }
+    }
+}
+
+impl Access {
+    pub(super) fn new(policy: &Policy, roles: &BTreeSet<RoleName>) -> Self {
+        Self {
+            roles: roles.iter().map(ToString::to_string).collect(),
+            permissions: policy.permissions(roles).iter().map(ToString::to_string).collect(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Streams of sessions: they end when their session would no longer be accepted.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::Extensions;
@@ -10,6 +10,7 @@ use http_guard::stream::{
     StreamFollower, StreamRegistry, StreamSettings, StreamWatch, WeakStreamRegistry,
 };
 use smallvec::SmallVec;
+use tokio::sync::watch;
 
 use super::stream_events::follow;
 use super::{SessionAuthenticator, SessionStore, SessionView};
@@ -35,6 +36,8 @@ pub(crate) struct SessionStream {
     key: Option<TokenKey>,
     /// What the layers inside have allowed.
     permits: Mutex<SmallVec<[PermitCheck; 1]>>,
+    /// The session with its latest roles, if something follows them.
+    views: OnceLock<watch::Sender<SessionView>>,
 }
 
 /// A session, as the store returned it.
@@ -125,6 +128,7 @@ impl SessionStream {
             view,
             key,
             permits: Mutex::default(),
+            views: OnceLock::new(),
         };
         authenticator.streams().watch(user, session, stream)
     }
@@ -137,6 +141,22 @@ impl SessionStream {
     /// Ends the stream when the account no longer meets this.
     pub(crate) fn require(&self, permit: PermitCheck) {
         self.permits.lock().unwrap_or_else(PoisonError::into_inner).push(permit);
+    }
+
+    /// Follows the roles of the account, as the checks of the stream find them.
+    pub(crate) fn views(&self) -> watch::Receiver<SessionView> {
+        self.views.get_or_init(|| watch::Sender::new(self.view.clone())).subscribe()
+    }
+
+    fn publish_roles(&self, view: &SessionView) {
+        let Some(views) = self.views.get() else { return };
+        views.send_if_modified(|last| {
+            let is_changed = last.account.roles != view.account.roles;
+            if is_changed {
+                *last = view.clone();
+            }
+            is_changed
+        });
     }
 
     async fn check(&self, found: &Found) -> StreamDecision {
@@ -159,6 +179,7 @@ impl SessionStream {
                 decision => return decision,
             }
         }
+        self.publish_roles(view);
         StreamDecision::Allow { valid_for: Some(self.left(view, found.now)) }
     }
 

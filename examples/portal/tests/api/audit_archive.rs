@@ -62,7 +62,7 @@ async fn append_old(store: &impl Store, count: usize) {
 }
 
 /// A database whose first five records are old, and the checkpoint of three of them.
-async fn old_database() -> (TempDatabase, String) {
+pub(crate) async fn old_database() -> (TempDatabase, String) {
     let database = TempDatabase::new();
     let key = AuditKey::open_or_create(database.file("portal.db.audit-key")).unwrap();
     let store = SqliteStore::open(database.path(), key).await.unwrap();

@@ -3,6 +3,7 @@
 mod cached_sessions;
 mod command_line;
 mod crashes;
+mod live_events;
 mod load;
 mod sessions;
 mod vault;

@@ -1,0 +1,168 @@
+//! The events of a session: the policy, the limit of streams, and records that are detached.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use http_guard::stream::StreamSettings;
+use kleidia_tower::account::LoginRequest;
+use kleidia_tower::api::{Api, ApiRoutes};
+use kleidia_tower::rbac::{Policy, PolicyError, PolicyProvider, RoleName};
+use kleidia_tower::{ClientInfo, UserId};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use tower::ServiceExt as _;
+
+use super::Fixture;
+
+/// A policy that a test replaces, or makes unavailable.
+#[derive(Clone, Default)]
+struct ReplaceablePolicy {
+    policy: Arc<RwLock<Policy>>,
+    is_unavailable: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl PolicyProvider for ReplaceablePolicy {
+    async fn policy(&self) -> Result<Policy, PolicyError> {
+        if self.is_unavailable.load(Ordering::SeqCst) {
+            return Err(PolicyError::new(std::io::Error::other("a fault")));
+        }
+        Ok(self.policy.read().unwrap().clone())
+    }
+}
+
+/// An open stream of events.
+struct Events(Response<Body>);
+
+impl Fixture {
+    async fn open(&self, api: Api, bearer: &str, query: &str) -> Response<Body> {
+        let request = Request::get(format!("/session/events{query}")).header(AUTHORIZATION, bearer);
+        let router: Router = api.into_router();
+        router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    async fn events(&self, bearer: &str, query: &str) -> Events {
+        let response = self.open(self.api(), bearer, query).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[CONTENT_TYPE], "text/event-stream");
+        Events(response)
+    }
+
+    /// Replaces the roles of a user.
+    async fn set_roles(&self, user: UserId, roles: &[&str]) {
+        let path = format!("/api/admin/users/{user}");
+        let roles = json!({ "roles": roles }).to_string();
+        let response = self.send(self.api(), Method::PATCH, &path, &roles).await;
+        assert_eq!(response.status(), StatusCode::OK, "{response:?}");
+    }
+
+    /// Adds a sealed record to the log.
+    async fn record_failure(&self) {
+        let client = ClientInfo::new("192.0.2.2".parse().unwrap());
+        let (user_name, password) = ("alice".to_owned(), "wrong".into());
+        let attempt = LoginRequest { user_name, password, client, device_token: None };
+        assert!(self.accounts.log_in(attempt).await.is_err());
+        self.accounts.store().seal().await.unwrap();
+    }
+
+    async fn log_out(&self, bearer: &str) {
+        let response = self.send_as(bearer, self.api(), Method::POST, "/api/auth/logout", "").await;
+        assert_eq!(response.status(), StatusCode::NO_CONTENT, "{response:?}");
+    }
+}
+
+impl Events {
+    /// Waits for the next event; returns its name and data.
+    async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            let frame = self.0.body_mut().frame().await?.unwrap().into_data().unwrap();
+            let text = String::from_utf8(frame.to_vec()).unwrap();
+            let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+            if let Some(data) = field("data: ") {
+                let name = field("event: ").unwrap().to_owned();
+                return Some((name, serde_json::from_str(data).unwrap_or_else(|_| json!(data))));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn further_streams_than_allowed_are_rejected() {
+    let mut fixture = Fixture::new().await;
+    let settings = StreamSettings::default().with_max_per_principal(2).unwrap();
+    fixture.accounts = fixture.accounts.clone().with_stream_settings(settings);
+    let (_, alice) = fixture.user("alice", &["user"]).await;
+    let first = fixture.events(&alice, "").await;
+    let _second = fixture.events(&alice, "").await;
+    let third = fixture.open(fixture.api(), &alice, "").await;
+    assert_eq!(third.status(), StatusCode::TOO_MANY_REQUESTS);
+    let problem = third.into_body().collect().await.unwrap().to_bytes();
+    let problem: Value = serde_json::from_slice(&problem).unwrap();
+    assert_eq!(problem["code"], "too_many_streams");
+    fixture.events(&fixture.admin, "").await;
+    drop(first);
+    fixture.events(&alice, "").await;
+}
+
+#[tokio::test]
+async fn policy_decides_about_the_audit_log() {
+    let policy = ReplaceablePolicy::default();
+    let mut fixture = Fixture::new().await;
+    fixture.accounts = fixture.accounts.clone().with_policy(policy.clone());
+    let (alice, bearer) = fixture.user("alice", &["admin"]).await;
+    fixture.accounts.store().seal().await.unwrap();
+    let mut events = fixture.events(&bearer, "?after=0").await;
+    let (name, access) = events.next().await.unwrap();
+    assert_eq!((name.as_str(), &access["roles"]), ("roles", &json!(["admin"])));
+    let (name, record) = events.next().await.unwrap();
+    assert_eq!((name.as_str(), &record["user"]), ("audit", &json!("root")));
+    // The last one so far.
+    while events.next().await.unwrap().1["user"] != "alice" {}
+    for kind in ["login.success", "session.created"] {
+        assert_eq!(events.next().await.unwrap().1["event"], kind);
+    }
+
+    // While it is unavailable, nothing is sent, and nothing is lost.
+    policy.is_unavailable.store(true, Ordering::SeqCst);
+    let rejected = fixture.open(fixture.api(), &bearer, "").await;
+    assert_eq!(rejected.status(), StatusCode::SERVICE_UNAVAILABLE);
+    fixture.record_failure().await;
+    assert!(timeout(Duration::from_secs(2), events.next()).await.is_err());
+    policy.is_unavailable.store(false, Ordering::SeqCst);
+    fixture.set_roles(alice, &["admin", "user"]).await;
+    assert_eq!(events.next().await.unwrap().0, "roles-changed");
+    assert_eq!(events.next().await.unwrap().1["event"], "login.failure");
+
+    // What a change of the policy withdraws is not sent.
+    let readers = [RoleName::admin(), RoleName::user()];
+    let weak = readers.into_iter().fold(Policy::empty(), |policy, role| {
+        policy.with_role(role, ["users:read".parse().unwrap()])
+    });
+    *policy.policy.write().unwrap() = weak;
+    fixture.record_failure().await;
+    let (name, access) = events.next().await.unwrap();
+    assert_eq!((name.as_str(), &access["permissions"]), ("roles-changed", &json!(["users:read"])));
+    fixture.record_failure().await;
+    fixture.log_out(&bearer).await;
+    assert_eq!(events.next().await, Some(("session-ended".to_owned(), json!("session_ended"))));
+    assert_eq!(events.next().await, None);
+}
+
+#[tokio::test]
+async fn api_without_the_audit_log_has_none_in_its_events() {
+    let fixture = Fixture::new().await;
+    fixture.accounts.store().seal().await.unwrap();
+    let api = fixture.api().with_routes([ApiRoutes::Sessions]);
+    let mut events = Events(fixture.open(api, &fixture.admin, "?after=0").await);
+    assert_eq!(events.next().await.unwrap().0, "roles");
+    assert!(timeout(Duration::from_secs(2), events.next()).await.is_err());
+    fixture.log_out(&fixture.admin).await;
+    assert_eq!(events.next().await.unwrap().0, "session-ended");
+}
