@@ -1,6 +1,6 @@
 // The calls of the API, with the access token of the user who is signed in.
 
-import { ApiError, send } from "/page/http.js";
+import { ApiError, openStream, send } from "/page/http.js";
 import * as tokens from "/page/tokens.js";
 
 /** Dispatches `expired` when the password must be changed before any other call. */
@@ -21,6 +21,8 @@ export async function signOut() {
     await tokens.withLock(async () => {
       const token = tokens.current()?.accessToken;
       if (token) await send("POST", "/api/auth/logout", { token });
+      // Before others have the lock: they would say that the session was ended elsewhere.
+      tokens.forget();
     });
     return true;
   } catch (error) {
@@ -32,10 +34,18 @@ export async function signOut() {
   }
 }
 
-/** Ends all sessions of this user, including this one. */
+/** Ends all sessions of this user, including this one. The lock as for a sign-out: see `live_events.js`. */
 export async function signOutEverywhere() {
-  await call("POST", "/api/auth/logout-all");
-  tokens.forget();
+  await tokens.validSession();
+  await tokens.withLock(async () => {
+    const token = tokens.current()?.accessToken;
+    try {
+      await send("POST", "/api/auth/logout-all", { token });
+    } catch (error) {
+      throw handleAuthError(error, token);
+    }
+    tokens.forget();
+  });
 }
 
 /**
@@ -79,6 +89,9 @@ export const updateUser = (id, change) => call("PATCH", `/api/admin/users/${id}`
 export const unlockUser = (id) => call("POST", `/api/admin/users/${id}/unlock`);
 export const endSessionsOf = (id) => call("DELETE", `/api/admin/users/${id}/sessions`);
 export const audit = (filter) => call("GET", `/api/admin/audit${query(filter)}`);
+/** Opens the stream of events of this session, after the one with this id. */
+export const openEvents = (lastEventId, signal) =>
+  withToken((token) => openStream("/api/session/events", { token, lastEventId, signal }));
 
 async function openSession(username, password) {
   // `portal unlock --device` prints a link with a device token for a throttled user.
@@ -86,17 +99,19 @@ async function openSession(username, password) {
   return tokens.keep(await send("POST", "/api/auth/login", { body: { username, password }, device }));
 }
 
+const call = (method, path, body) => withToken((token) => send(method, path, { body, token }));
+
 /** Sends a request of the session, and repeats it once if the access token has just expired. */
-async function call(method, path, body) {
+async function withToken(request) {
   const used = (await tokens.validSession())?.accessToken;
   try {
-    return await send(method, path, { body, token: used });
+    return await request(used);
   } catch (error) {
     if (!REFRESHABLE.includes(error.code)) throw handleAuthError(error, used);
   }
   const token = (await tokens.refreshSession(used))?.accessToken;
   try {
-    return await send(method, path, { body, token });
+    return await request(token);
   } catch (error) {
     throw handleAuthError(error, token);
   }

@@ -4,6 +4,7 @@ import { authEvents, signOut, whoami } from "/page/api.js";
 import { accountView } from "/page/account.js";
 import { auditView } from "/page/audit.js";
 import { element, fill } from "/page/element.js";
+import { followEvents, liveEvents } from "/page/live_events.js";
 import { notify, showStorageNotice, watchConnection } from "/page/notices.js";
 import { messageFor } from "/page/messages.js";
 import { panel } from "/page/panel.js";
@@ -26,6 +27,10 @@ const app = document.getElementById("app");
 
 /** The user and session that the page is built for; it is rebuilt when they change. */
 let builtFor = null;
+/** The roles and permissions that the views are built for. */
+let access = null;
+/** What the server has announced since the page was last rebuilt; `null` if nothing. */
+let announced = null;
 /** Whether the views are shown, rather than a form. */
 let isOpen = false;
 /** The text above the sign-in form when it is shown next. */
@@ -34,10 +39,11 @@ let why = "";
 /** Shows the sign-in form, or the page of the user who is signed in. */
 function show() {
   const record = tokens.current();
-  const next = record ? `${record.sessionId} ${record.user.username} ${record.user.roles}` : "";
+  const next = record ? `${record.sessionId} ${record.user.username}` : "";
   if (next === builtFor) return;
   builtFor = next;
   isOpen = false;
+  announced = null;
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   if (record) showCaller(record.user.username);
   else showSignIn();
@@ -81,6 +87,7 @@ function showPage(caller) {
   const main = element("main", { id: "main" });
   fill(app, header(caller.username), nav, main);
   isOpen = true;
+  access = accessOf(caller);
 
   const open = () => {
     // The page may have been rebuilt.
@@ -95,6 +102,19 @@ function showPage(caller) {
   };
   addEventListener("hashchange", open);
   open();
+  // They may have changed while they were loaded.
+  if (announced) showAccess(announced);
+}
+
+const accessOf = ({ roles, permissions }) => JSON.stringify([roles, permissions]);
+
+/** Rebuilds the page if the user may do other things than it shows. */
+function showAccess(next) {
+  announced = next;
+  if (!isOpen || accessOf(next) === access) return;
+  builtFor = null;
+  show();
+  notify("Your permissions have changed.");
 }
 
 /** Sets the title to the view's name, and focuses the view's heading. */
@@ -136,6 +156,8 @@ function watch() {
     show();
     if (isNew) notify(`Signed in as ${tokens.current().user.username}.`);
   });
+  // The first is there when a stream begins, since they may have changed before.
+  for (const type of ["roles", "roles-changed"]) liveEvents.addEventListener(type, ({ detail }) => showAccess(detail));
   authEvents.addEventListener("expired", () => {
     // The forms outside the views make no request that needs a current password.
     if (!isOpen) return;
@@ -157,3 +179,4 @@ watch();
 await tokens.open();
 showStorageNotice();
 show();
+followEvents();

@@ -47,6 +47,26 @@ export async function send(method, path, { body, token, device } = {}) {
   throw apiError(response, text);
 }
 
+/**
+ * Opens a stream of events after the one with this id; resolves with the response. `signal` closes it, and
+ * ends it if the server is silent.
+ */
+export async function openStream(path, { token, lastEventId, signal }) {
+  const headers = { Accept: "text/event-stream", Authorization: `Bearer ${token}` };
+  if (lastEventId !== null) headers["Last-Event-ID"] = lastEventId;
+  let response, text;
+  try {
+    response = await fetch(path, { headers, cache: "no-store", credentials: "omit", redirect: "error", signal });
+    text = response.ok ? "" : await response.text();
+  } catch {
+    if (!signal.aborted) markOffline();
+    throw new ApiError({ code: "offline" });
+  }
+  markOnline();
+  if (response.ok) return response;
+  throw apiError(response, text);
+}
+
 function read(text, response) {
   if (response.status === 204 || text === "") return null;
   try {

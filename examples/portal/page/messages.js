@@ -7,6 +7,7 @@ const MESSAGES = {
   signed_out: "You are signed out, as you are in another tab.",
   token_expired: "You have been signed out. Please sign in again.",
   token_invalid: "You have been signed out. Please sign in again.",
+  session_ended: "Your session has ended. Please sign in again.",
   session_expired: "Your session has ended. Please sign in again.",
   refresh_invalid: "Your session has ended. Please sign in again.",
   refresh_reused:

@@ -26,7 +26,8 @@ export const isVolatile = () => isBlocked || unstored !== null;
 
 /** The record, or `null`. */
 export function read() {
-  return unstored ?? attempt(() => JSON.parse(localStorage.getItem(RECORD)));
+  const stored = unstored ?? attempt(() => JSON.parse(localStorage.getItem(RECORD)));
+  return isEnd(stored) ? null : stored;
 }
 
 /** Stores the record, or keeps it in memory. */
@@ -41,15 +42,28 @@ export function write(record) {
   unstored = isStored ? null : record;
 }
 
-/** Deletes the record, and the marks of the tabs that used it. */
-export function remove() {
+/** Deletes the record, and the marks of the tabs that used it; `why` is a code for the other tabs. */
+export function remove(why = null) {
   unstored = null;
+  // They learn the last value of what is deleted.
+  if (why !== null && read()) attempt(() => localStorage.setItem(RECORD, JSON.stringify({ ended: why })));
   attempt(() => localStorage.removeItem(RECORD));
   for (const key of marks()) attempt(() => localStorage.removeItem(key));
 }
 
-/** Whether a change in another tab concerns the record; `null` is the key of a deletion of everything. */
-export const isRecord = (key) => key === RECORD || key === null;
+/**
+ * A change of the record in another tab, or `null`; `why` is the code with which it was deleted, if there is
+ * one.
+ */
+export function changeOf({ key, oldValue, newValue }) {
+  const parse = (text) => attempt(() => JSON.parse(text));
+  // `null` is the key of a deletion of everything.
+  if ((key !== RECORD && key !== null) || isEnd(parse(newValue))) return null;
+  return { why: parse(oldValue)?.ended ?? null };
+}
+
+/** Whether a record is about to be deleted. */
+const isEnd = (record) => record?.ended !== undefined;
 
 /**
  * Opens this tab, and returns its name. `others` are the names of the open tabs, or `null` if the browser

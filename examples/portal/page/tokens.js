@@ -51,7 +51,7 @@ export function keep(response) {
 
 /** Deletes the tokens; `why` is the code of the error, if there was one. */
 export function forget(why = null) {
-  store.remove();
+  store.remove(why);
   dispatchChange(why);
 }
 
@@ -105,8 +105,9 @@ export function refreshSession(used) {
 export async function open() {
   holdLock(store.openTab(await openTabs()));
   store.mark();
-  addEventListener("storage", ({ key }) => {
-    if (store.isRecord(key)) dispatchChange(current() ? null : "signed_out");
+  addEventListener("storage", (event) => {
+    const change = store.changeOf(event);
+    if (change) dispatchChange(current() ? null : (change.why ?? "signed_out"));
   });
   // Timers stand still while a machine or a tab sleeps.
   document.addEventListener("visibilitychange", schedule);

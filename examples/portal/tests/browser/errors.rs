@@ -65,7 +65,7 @@ async fn signs_out_disabled_user() {
     let body = json!({"disabled": true});
     let (status, _) = portal.log_in_admin().await.call(Method::PATCH, &path, body).await;
     assert_eq!(status, StatusCode::OK);
-    browser.press("Account").await;
+    browser.assert_text("This account is disabled.").await;
     browser.assert_focus("User name").await;
     browser.fill("User name", "alice").await;
     browser.fill("Password", PASSWORD).await;

@@ -14,6 +14,7 @@ mod browser;
 mod driver;
 mod errors;
 mod expired_password;
+mod live_events;
 mod portal;
 mod sign_in;
 mod storage;

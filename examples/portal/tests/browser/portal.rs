@@ -4,17 +4,20 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
+use test_servers::PostgresServer;
 
 pub(crate) const ADMIN: &str = "root";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// A running portal with one account, [`ADMIN`], which is killed when dropped.
 pub(crate) struct Portal {
-    directory: tempfile::TempDir,
+    directory: Arc<tempfile::TempDir>,
+    /// With the database.
     settings: Vec<String>,
     /// Such as `127.0.0.1:8080`.
     address: String,
@@ -30,11 +33,34 @@ pub(crate) struct ApiClient {
 
 impl Portal {
     pub(crate) fn start(settings: &[&str]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        create_admin(&directory.path().join("portal.db"));
-        let settings: Vec<_> = settings.iter().map(ToString::to_string).collect();
+        let directory = Arc::new(tempfile::tempdir().unwrap());
         let database = directory.path().join("portal.db");
-        let (process, address) = run(&database, "127.0.0.1:0", &settings);
+        let database = ["--database", database.to_str().unwrap()];
+        create_admin(&database);
+        Self::start_in(directory, &[&database, settings].concat())
+    }
+
+    /// Starts two portals on one database in PostgreSQL.
+    pub(crate) fn start_two() -> [Self; 2] {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let file = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        let (keys, audit_key) = (file("portal.keys"), file("portal.audit-key"));
+        let url = PostgresServer::shared().create_database();
+        let database = ["--database", &url, "--audit-key", &audit_key];
+        for command in
+            [&["create-keys", &keys][..], &[&database[..], &["audit", "create-key"]].concat()]
+        {
+            let mut create = Command::new(env!("CARGO_BIN_EXE_portal"));
+            assert!(create.args(command).stdout(Stdio::null()).status().unwrap().success());
+        }
+        create_admin(&database);
+        let settings = [&database[..], &["--keys", &keys]].concat();
+        [(); 2].map(|()| Self::start_in(Arc::clone(&directory), &settings))
+    }
+
+    fn start_in(directory: Arc<tempfile::TempDir>, settings: &[&str]) -> Self {
+        let settings: Vec<_> = settings.iter().map(ToString::to_string).collect();
+        let (process, address) = run(&directory, "127.0.0.1:0", &settings);
         Self { directory, settings, address, process }
     }
 
@@ -64,7 +90,7 @@ impl Portal {
 
     /// Starts the portal again at the same address.
     pub(crate) fn restart(&mut self) {
-        (self.process, _) = run(&self.database(), &self.address, &self.settings);
+        (self.process, _) = run(&self.directory, &self.address, &self.settings);
     }
 
     /// Logs in through the API.
@@ -134,20 +160,21 @@ fn client() -> Client {
     Client::builder().user_agent("Other/1.0").build().unwrap()
 }
 
-fn create_admin(database: &PathBuf) {
+fn create_admin(database: &[&str]) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
-    command.args(["create-admin", ADMIN, "--password-stdin", "--database"]).arg(database);
+    command.args(database).args(["create-admin", ADMIN, "--password-stdin"]);
     command.env("RUST_LOG", "warn").stdin(Stdio::piped()).stdout(Stdio::null());
     let mut process = command.spawn().unwrap();
     writeln!(process.stdin.take().unwrap(), "{PASSWORD}").unwrap();
     assert!(process.wait().unwrap().success());
 }
 
-fn run(database: &PathBuf, listen: &str, settings: &[String]) -> (Child, String) {
+fn run(directory: &tempfile::TempDir, listen: &str, settings: &[String]) -> (Child, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
-    command.args(["--listen", listen, "--database"]).arg(database).args(settings);
+    command.args(["--listen", listen]).args(settings);
     // Kept in a file for debugging.
-    let log = File::options().create(true).append(true).open(database.with_extension("log"));
+    let log = directory.path().join("portal.log");
+    let log = File::options().create(true).append(true).open(log);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.unwrap());
     let mut process = command.spawn().unwrap();
     let mut output = BufReader::new(process.stdout.take().unwrap());
