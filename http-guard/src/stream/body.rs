@@ -13,8 +13,7 @@ use pin_project_lite::pin_project;
 
 use super::format::{Ending, Format};
 use super::watch::Waiter;
-use super::{StreamEnd, StreamWatch};
-use crate::ResponseBody;
+use super::{ResponseBody, StreamEnd, StreamWatch};
 
 pin_project! {
     /// The body of a response, which ends when the stream of its [`StreamWatch`] does. Without a

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::mem;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
 use super::state::{Micros, StreamState, micros, now};
 use super::sweeper::Sweeper;
+use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 use super::watch::RequestStream;
 use super::{OpenStream, StreamCheck, StreamEnd, StreamSettings};
 use crate::telemetry::isolate;

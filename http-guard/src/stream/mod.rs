@@ -62,6 +62,7 @@ mod registry;
 mod settings;
 mod state;
 mod sweeper;
+mod sync;
 mod watch;
 #[cfg(feature = "websocket")]
 pub mod websocket;
@@ -77,6 +78,8 @@ pub use open_stream::OpenStream;
 pub use registry::{StreamRegistry, WeakStreamRegistry};
 pub use settings::StreamSettings;
 pub use watch::{Ended, StreamWatch};
+
+use crate::ResponseBody;
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,12 @@
 //! The state of one open stream: its lease, its end, and who waits for them.
 
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::StreamEnd;
+use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 
 /// An instant of the monotonic clock, in microseconds.
 pub(super) type Micros = u64;

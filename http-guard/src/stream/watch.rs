@@ -4,8 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,8 +13,8 @@ use http::Response;
 use super::condition::Conditions;
 use super::entries::Inner;
 use super::state::{Micros, Slot, StreamState, micros, now};
-use super::{StreamCheck, StreamDecision, StreamEnd, WatchedBody, watch_response};
-use crate::ResponseBody;
+use super::sync::{AtomicUsize, Mutex, Ordering};
+use super::{ResponseBody, StreamCheck, StreamDecision, StreamEnd, WatchedBody, watch_response};
 
 /// Watches the caller of a request, for a stream that outlives the request's check. Cheap to clone.
 ///

@@ -4,6 +4,7 @@ mod bodies;
 mod calls;
 mod interleavings;
 mod registry;
+mod schedules;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
