@@ -11,6 +11,7 @@ use http_guard::stream::{StreamEnd, StreamSettings, StreamWatch};
 use kleidia_tower::ClientInfo;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{Accounts, LoginRequest, TokenSet};
+use kleidia_tower::audit::{AuditQuery, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::session::SessionEvent;
 use kleidia_tower::store::PostgresStore;
@@ -70,6 +71,7 @@ async fn streams_end_with_sessions_that_another_node_ends() {
     let roles = [kleidia_tower::rbac::RoleName::user()].into();
     here.create_user(None, "alice", PASSWORD.into(), roles, ClientInfo::default()).await.unwrap();
 
+    let mut sessions_ended = 0;
     for (feed, mode, bound) in [
         ("delivers", Mode::Forward, LEASE / 4),
         ("is silent", Mode::Stall, LEASE),
@@ -101,5 +103,23 @@ async fn streams_end_with_sessions_that_another_node_ends() {
         println!("{} streams, the feed {feed}: p50 {p50:?}, p100 {p100:?}", delays.len());
         assert!(p100 <= bound, "{p100:?}");
         proxy.set_feed(Mode::Forward);
+        let counts = recorded_counts(&here, sessions_ended + SESSIONS).await;
+        assert_eq!(counts[sessions_ended..], [STREAMS_OF_A_SESSION; SESSIONS], "the feed {feed}");
+        sessions_ended += SESSIONS;
     }
+}
+
+/// Waits until there are this many records of ends, and returns how many streams each has.
+async fn recorded_counts(accounts: &Accounts, expected: usize) -> Vec<usize> {
+    let kind = Some(EventKind::StreamEnded);
+    let query = AuditQuery { kind, limit: usize::MAX, ..AuditQuery::default() };
+    let mut records = accounts.audit(&query).await.unwrap();
+    while records.len() < expected {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        records = accounts.audit(&query).await.unwrap();
+    }
+    records.reverse();
+    let reasons = records.iter().map(|record| record.reason.as_deref().unwrap());
+    let counts = reasons.map(|reason| reason.strip_suffix(" streams: session_ended").unwrap());
+    counts.map(|count| count.parse().unwrap()).collect()
 }
