@@ -14,6 +14,7 @@ use http_guard::stream::StreamSettings;
 use kleidia_tower::rbac::{
     Policy, PolicyError, PolicyProvider, RbacLayer, Requirement, RoleName, WorkloadRules,
 };
+use tokio::time::timeout;
 use tower::{ServiceBuilder, ServiceExt as _};
 
 use crate::support::Fixture;
@@ -79,12 +80,12 @@ impl Subscription {
     }
 
     async fn is_open_after(&mut self, time: Duration) -> bool {
-        tokio::time::timeout(time, self.0.frame()).await.is_err()
+        timeout(time, self.0.frame()).await.is_err()
     }
 
     /// Waits for the last event, and returns the code.
     async fn end(self) -> String {
-        let rest = self.0.collect().await.unwrap().to_bytes();
+        let rest = timeout(10 * LEASE, self.0.collect()).await.unwrap().unwrap().to_bytes();
         let rest = str::from_utf8(&rest).unwrap();
         assert!(rest.starts_with("event: session-ended\n"), "{rest}");
         rest.trim_end().rsplit_once("data: ").unwrap().1.to_owned()

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -23,6 +22,7 @@ use kleidia_tower::session::SessionAuthenticator;
 use kleidia_tower::{ClientInfo, Rejection};
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use crate::streams::{LEASE, fixture};
 use crate::support::Fixture;
@@ -87,7 +87,8 @@ async fn subscribe(server: SocketAddr, tokens: &TokenSet) -> Body {
 
 /// Reads to the end of a stream.
 async fn rest(body: Body) -> String {
-    String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    let rest = timeout(10 * LEASE, body.collect()).await.unwrap().unwrap();
+    String::from_utf8(rest.to_bytes().to_vec()).unwrap()
 }
 
 #[tokio::test]
@@ -101,7 +102,7 @@ async fn streams_end_with_the_session_of_the_cookie() {
     assert!(rest.starts_with("event: session-ended\n"), "{rest}");
     assert!(rest.ends_with("\ndata: session_ended\n\n"), "{rest}");
     assert_eq!(send(server, "/events", &alice).await.status(), StatusCode::UNAUTHORIZED);
-    assert!(tokio::time::timeout(LEASE * 2, kept.frame()).await.is_err());
+    assert!(timeout(LEASE * 2, kept.frame()).await.is_err());
     let records = fixture.audit_records(EventKind::StreamEnded).await;
     let reasons: Vec<_> = records.iter().filter_map(|record| record.reason.as_deref()).collect();
     assert_eq!(reasons, ["1 stream: session_ended"]);
@@ -114,7 +115,7 @@ async fn withdrawn_key_does_not_end_streams_of_cookies() {
     let server = start(&fixture).await;
     let mut stream = subscribe(server, &alice).await;
     fixture.keys.replace();
-    assert!(tokio::time::timeout(LEASE * 2, stream.frame()).await.is_err());
+    assert!(timeout(LEASE * 2, stream.frame()).await.is_err());
     fixture.disable(alice.session.account.id).await;
     assert!(rest(stream).await.ends_with("\ndata: account_disabled\n\n"));
 }
@@ -129,7 +130,7 @@ async fn expired_password_ends_streams_of_cookies() {
     let server = start(&fixture).await;
     let stream = subscribe(server, &alice).await;
     fixture.advance_clock(60);
-    let rest = tokio::time::timeout(Duration::from_secs(20), rest(stream)).await.unwrap();
+    let rest = rest(stream).await;
     assert!(rest.ends_with("\ndata: password_expired\n\n"), "{rest}");
 }
 

@@ -119,8 +119,9 @@ async fn shutdown_ends_streams() {
         let subject = case.expected["subject"].as_str().unwrap();
         assert!(body.starts_with(&format!("event: tick\ndata: {subject}\n\n")), "{body}");
         assert!(body.ends_with("\ndata: server_shutdown\n\n"), "{body}");
-        drop(connection);
+        // The client keeps its connection, and answers nothing meanwhile.
         let (status, log) = server.wait();
+        drop(connection);
         assert!(status.success() && log.contains("dropped_requests=0"), "{log}");
     }
 }
