@@ -76,7 +76,7 @@ INSERT INTO sessions ("user", family, token, ip, user_agent, created_at,
     VALUES (:name, :family_id, :token, '127.0.0.1', NULL, :at, :at, :at, :expires_at, NULL)
     RETURNING id
 \gset session_
-WITH inserted AS (INSERT INTO refresh_tokens (digest, family, session, expires_at)
+WITH part_0 AS (INSERT INTO refresh_tokens (digest, family, session, expires_at)
         VALUES (:token, :family_id, :session_id, :expires_at))
     UPDATE families SET expires_at = :expires_at
     WHERE id = :family_id AND expires_at < :expires_at;
@@ -86,12 +86,12 @@ SELECT id FROM families WHERE "user" = :name AND NOT is_revoked
         AND NOT is_revoked ORDER BY expires_at, id LIMIT 100 OFFSET 100) AS excess);
 SELECT nextval('audit_sequence') AS sequence FROM generate_series(1, 1::bigint)
 \gset second_
-WITH record AS (INSERT INTO audit (sequence, at, kind, outcome, user_id,
+WITH part_0 AS (INSERT INTO audit (sequence, at, kind, outcome, user_id,
         user_name, actor_id, actor_name, session, ip, user_agent, method, route, reason, mac)
         VALUES (:sequence, :at, 'login.success', 'success', :name, :name, NULL, NULL, :session_id,
-        '127.0.0.1', NULL, NULL, NULL, NULL, :token))
-    INSERT INTO audit_unsealed VALUES (:sequence);
-WITH record AS (INSERT INTO audit (sequence, at, kind, outcome, user_id,
+        '127.0.0.1', NULL, NULL, NULL, NULL, :token)),
+    part_1 AS (INSERT INTO audit_unsealed VALUES (:sequence)),
+    part_2 AS (INSERT INTO audit (sequence, at, kind, outcome, user_id,
         user_name, actor_id, actor_name, session, ip, user_agent, method, route, reason, mac)
         VALUES (:second_sequence, :at, 'session.created', 'success', :name, :name, NULL, NULL, :session_id,
         '127.0.0.1', NULL, NULL, NULL, NULL, :token))

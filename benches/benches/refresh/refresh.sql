@@ -32,11 +32,11 @@ UPDATE sessions SET expires_at = greatest(expires_at, :expires_at),
     last_seen_at = greatest(last_seen_at, :at) WHERE id = :id AND ended_at IS NULL;
 UPDATE refresh_tokens SET consumed_at = :at, successor = :successor, wrapped = :successor
     WHERE digest = :presented AND consumed_at IS NULL;
-WITH inserted AS (INSERT INTO refresh_tokens (digest, family, session, expires_at)
-        VALUES (:successor, :id, :id, :refresh_expires_at))
-    UPDATE families SET expires_at = :refresh_expires_at
-    WHERE id = :id AND expires_at < :refresh_expires_at;
-WITH record AS (INSERT INTO audit (sequence, at, kind, outcome, user_id,
+WITH part_0 AS (INSERT INTO refresh_tokens (digest, family, session, expires_at)
+        VALUES (:successor, :id, :id, :refresh_expires_at)),
+    part_1 AS (UPDATE families SET expires_at = :refresh_expires_at
+        WHERE id = :id AND expires_at < :refresh_expires_at),
+    part_2 AS (INSERT INTO audit (sequence, at, kind, outcome, user_id,
         user_name, actor_id, actor_name, session, ip, user_agent, method, route, reason, mac)
         VALUES (:sequence, :at, 'token.refresh', 'success', :id, 'user-1', NULL, NULL, :id,
         '127.0.0.1', NULL, NULL, NULL, NULL, :successor))

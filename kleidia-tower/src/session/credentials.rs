@@ -10,9 +10,11 @@ pub(super) fn parse_token68(octets: &[u8]) -> Option<&str> {
     let is_allowed = |octet: u8| {
         octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
     };
-    let is_valid = !without_padding.is_empty()
-        && token.len() <= MAX_OCTETS
-        && without_padding.bytes().all(is_allowed);
+    // Without an early return, several octets are compared at once.
+    let are_allowed =
+        |octets: &str| octets.bytes().fold(true, |valid, octet| valid & is_allowed(octet));
+    let is_valid =
+        !without_padding.is_empty() && token.len() <= MAX_OCTETS && are_allowed(without_padding);
     is_valid.then_some(token)
 }
 

@@ -129,11 +129,12 @@ impl AuditRows for PostgresRows<'_> {
 }
 
 /// Values for one record: the server takes much longer for arrays of them.
-const APPEND_RECORD: &str = "\
-    WITH record AS (INSERT INTO audit (sequence, at, kind, outcome, user_id, user_name, actor_id, \
+const APPEND_RECORD: &[&str] = &[
+    "INSERT INTO audit (sequence, at, kind, outcome, user_id, user_name, actor_id, \
         actor_name, session, ip, user_agent, method, route, reason, mac) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)) \
-    INSERT INTO audit_unsealed VALUES ($1)";
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+    "INSERT INTO audit_unsealed VALUES ($1)",
+];
 
 /// Returns the values of a record as the database has them.
 fn record_values(record: &AuditRecord) -> Vec<Parameter> {

@@ -79,9 +79,11 @@ impl RefreshTokenRows for PostgresRows<'_> {
 
     async fn insert_refresh_token(&mut self, row: &RefreshTokenRow) -> Result<(), StoreError> {
         self.execute_later(
-            "WITH inserted AS (INSERT INTO refresh_tokens (digest, family, session, expires_at) \
-                 VALUES ($1, $2, $3, $4)) \
-             UPDATE families SET expires_at = $4 WHERE id = $2 AND expires_at < $4",
+            &[
+                "INSERT INTO refresh_tokens (digest, family, session, expires_at) \
+                 VALUES ($1, $2, $3, $4)",
+                "UPDATE families SET expires_at = $4 WHERE id = $2 AND expires_at < $4",
+            ],
             vec![
                 Box::new(row.digest.0.to_vec()),
                 Box::new(row.family.get()),

@@ -1,5 +1,7 @@
 //! Statements within a transaction, and the columns of their rows.
 
+use std::fmt::Write as _;
+
 use deadpool_postgres::Transaction;
 use futures_util::future::try_join_all;
 use tokio_postgres::Row;
@@ -33,11 +35,15 @@ pub(super) struct PostgresRows<'a> {
     unsent: Vec<Statement>,
 }
 
-/// A statement with its parameters.
+/// A statement with its parameters. Its parts change different rows, so they have no order.
 struct Statement {
-    sql: &'static str,
+    parts: &'static [&'static str],
     parameters: Vec<Parameter>,
 }
+
+/// How many statements are sent as one. The combinations are few, since each connection prepares
+/// them.
+const MAX_COMBINED: usize = 3;
 
 pub(super) type Parameter = Box<dyn ToSql + Send + Sync>;
 
@@ -50,22 +56,27 @@ impl<'a> PostgresRows<'a> {
 }
 
 impl PostgresRows<'_> {
-    /// Executes a statement together with the next one, or before the commit: the operation needs
-    /// no outcome of it.
-    pub(super) fn execute_later(&mut self, sql: &'static str, parameters: Vec<Parameter>) {
-        self.unsent.push(Statement { sql, parameters });
+    /// Executes a statement before the next one, or before the commit, and together with others: the
+    /// operation needs no outcome of it, and the others change other rows.
+    pub(super) fn execute_later(
+        &mut self,
+        parts: &'static [&'static str],
+        parameters: Vec<Parameter>,
+    ) {
+        self.unsent.push(Statement { parts, parameters });
     }
 
-    /// Sends the statements that are not sent, in their order, and waits for all of them.
+    /// Sends the statements that are not sent, and waits for all of them.
     pub(super) async fn flush(&mut self) -> Result<(), StoreError> {
         let (transaction, unsent) = (self.transaction, std::mem::take(&mut self.unsent));
-        let mut prepared = Vec::with_capacity(unsent.len());
-        for statement in &unsent {
-            let statement = transaction.prepare_cached(statement.sql).await;
-            prepared.push(statement.map_err(store_error)?);
+        let mut prepared = Vec::with_capacity(unsent.len().div_ceil(MAX_COMBINED));
+        for statements in unsent.chunks(MAX_COMBINED) {
+            let statement = transaction.prepare_cached(&combine(statements)).await;
+            prepared.push((statement.map_err(store_error)?, statements));
         }
-        let executions = prepared.iter().zip(&unsent).map(async |(prepared, statement)| {
-            let parameters = statement.parameters.iter().map(|value| &**value as _);
+        let executions = prepared.iter().map(async |(prepared, statements)| {
+            let parameters = statements.iter().flat_map(|statement| &statement.parameters);
+            let parameters = parameters.map(|value| &**value as _);
             let parameters: Vec<&(dyn ToSql + Sync)> = parameters.collect();
             transaction.execute(prepared, &parameters).await
         });
@@ -124,6 +135,33 @@ impl PostgresRows<'_> {
     }
 }
 
+/// Returns one statement for several. The server responds once to it, and wakes the client once.
+fn combine(statements: &[Statement]) -> String {
+    let (mut parts, mut offset) = (Vec::new(), 0);
+    for Statement { parts: of_statement, parameters } in statements {
+        parts.extend(of_statement.iter().map(|part| renumber(part, offset)));
+        offset += parameters.len();
+    }
+    let last = parts.pop().unwrap_or_default();
+    let before =
+        parts.iter().enumerate().map(|(number, part)| format!("part_{number} AS ({part})"));
+    let before: Vec<_> = before.collect();
+    if before.is_empty() { last } else { format!("WITH {} {last}", before.join(", ")) }
+}
+
+/// Adds to the numbers of the parameters.
+fn renumber(part: &str, offset: usize) -> String {
+    let mut pieces = part.split('$');
+    let mut sql = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let rest = piece.trim_start_matches(|character: char| character.is_ascii_digit());
+        let number = piece.strip_suffix(rest).and_then(|digits| digits.parse::<usize>().ok());
+        // Writing to a string does not fail.
+        _ = write!(sql, "${}{rest}", number.unwrap_or_default() + offset);
+    }
+    sql
+}
+
 impl SqlRow for Row {
     fn integer(&self, name: &str) -> Result<Option<i64>, StoreError> {
         self.try_get(name).map_err(column_error)
@@ -143,3 +181,24 @@ impl SqlRow for Row {
 }
 
 pub(super) use select_sessions;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_of_combined_statements_are_numbered_on() {
+        let statement = |parts, parameters: i32| {
+            let parameters = (0..parameters).map(|value| Box::new(value) as Parameter);
+            Statement { parts, parameters: parameters.collect() }
+        };
+        let first = statement(&["UPDATE a SET b = $1 WHERE c = $10 AND d = $2"], 10);
+        assert_eq!(combine(std::slice::from_ref(&first)), first.parts[0]);
+        let second = statement(&["INSERT INTO e VALUES ($1)", "INSERT INTO f VALUES ($2, $1)"], 2);
+        assert_eq!(
+            combine(&[first, second]),
+            "WITH part_0 AS (UPDATE a SET b = $1 WHERE c = $10 AND d = $2), \
+             part_1 AS (INSERT INTO e VALUES ($11)) INSERT INTO f VALUES ($12, $11)"
+        );
+    }
+}
