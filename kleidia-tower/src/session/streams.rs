@@ -144,6 +144,7 @@ impl SessionStream {
     }
 
     /// Follows the roles of the account, as the checks of the stream find them.
+    #[cfg(feature = "axum")]
     pub(crate) fn views(&self) -> watch::Receiver<SessionView> {
         self.views.get_or_init(|| watch::Sender::new(self.view.clone())).subscribe()
     }

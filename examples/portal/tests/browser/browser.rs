@@ -5,7 +5,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 use thirtyfour::error::WebDriverResult;
-use thirtyfour::{By, Key, WebDriver, WebElement, WindowHandle};
+use thirtyfour::{By, Cookie, Key, WebDriver, WebElement, WindowHandle};
 
 use crate::driver::ChromeDriver;
 use crate::portal::{PASSWORD, Portal};
@@ -31,9 +31,18 @@ impl Browser {
     }
 
     async fn open_with(portal: &Portal, preferences: &Value) -> Self {
+        Self::open_url_with(&portal.url(), preferences).await
+    }
+
+    /// Opens a page of another service.
+    pub(crate) async fn open_url(url: &str) -> Self {
+        Self::open_url_with(url, &json!({})).await
+    }
+
+    async fn open_url_with(url: &str, preferences: &Value) -> Self {
         let driver = ChromeDriver::start();
         let web = driver.browser_with(preferences).await;
-        web.goto(portal.url()).await.unwrap();
+        web.goto(url).await.unwrap();
         Self { web, is_closed: AtomicBool::new(false), _driver: driver }
     }
 
@@ -133,6 +142,13 @@ impl Browser {
     pub(crate) async fn run(&self, script: &str, arguments: impl Into<Vec<Value>>) -> Value {
         let result = self.web.execute(script, arguments.into()).await;
         result.unwrap_or_else(|error| panic!("{script}: {error}")).json().clone()
+    }
+
+    /// Adds a cookie that scripts cannot read.
+    pub(crate) async fn add_cookie(&self, name: &str, value: &str) {
+        let mut cookie = Cookie::new(name, value);
+        cookie.http_only = Some(true);
+        self.web.add_cookie(cookie).await.unwrap();
     }
 
     pub(crate) async fn reload(&self) {
@@ -248,10 +264,12 @@ impl Drop for Browser {
     }
 }
 
-/// Tests provoke errors of the API; a missing file of the page is unexpected.
+/// Tests provoke errors of the API and of streams; a missing file of the page is unexpected.
 fn is_expected(entry: &thirtyfour::BrowserLogEntry) -> bool {
-    let is_api_error =
-        entry.source.as_deref() == Some("network") && entry.message.contains("/api/");
+    let is_of = |path: &str| entry.message.contains(path);
+    let is_api_error = (entry.source.as_deref() == Some("network") && is_of("/api/"))
+        || is_of("/events")
+        || is_of("/echo");
     // The browser asks for the icon of `go_to_health`, which has no document to name one.
     let is_icon = entry.message.contains("/favicon.ico");
     is_api_error || is_icon || entry.level != "SEVERE"

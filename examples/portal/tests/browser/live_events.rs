@@ -123,6 +123,29 @@ async fn audit_view_continues_after_a_restart_and_while_it_is_hidden() {
     browser.close().await;
 }
 
+/// A refresh keeps the stream open.
+#[tokio::test]
+async fn stream_outlives_access_tokens() {
+    let portal = Portal::start(&["--access-ttl", "4s"]);
+    let browser = Browser::open(&portal).await;
+    browser.sign_in(ADMIN).await;
+    browser.press("Audit log").await;
+    assert_shown(&browser, "Session opened").await;
+    for _ in 0..2 {
+        let refreshed = shown(&browser).await.matches("Session refreshed").count() + 1;
+        wait_for("a refresh", || async {
+            let rows = shown(&browser).await;
+            (rows.matches("Session refreshed").count() >= refreshed).then_some(())
+        })
+        .await;
+    }
+    // Requests are listed when they have ended.
+    let streams = "return performance.getEntriesByType('resource')
+        .filter(({ name }) => name.endsWith('/events')).length";
+    assert_eq!(browser.run(streams, []).await, 0);
+    browser.close().await;
+}
+
 /// Waits until a row has the text. The filters have the names of events too.
 async fn assert_shown(browser: &Browser, text: &str) {
     wait_for(&format!("a row with {text:?}"), || async {

@@ -11,6 +11,7 @@
 mod accessibility;
 mod admin;
 mod browser;
+mod cookie_service;
 mod driver;
 mod errors;
 mod expired_password;
@@ -18,6 +19,7 @@ mod live_events;
 mod portal;
 mod sign_in;
 mod storage;
+mod streams;
 mod tabs;
 mod user;
 
