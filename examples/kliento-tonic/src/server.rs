@@ -11,7 +11,8 @@ use crate::v1::identity_server::IdentityServer;
 /// The maximum size of a message from a client. Each open call may buffer one.
 const MAX_MESSAGE_OCTETS: usize = 64 * 1024;
 
-/// Serves until `shutdown` completes, then finishes open calls until the shutdown timeout.
+/// Serves until `shutdown` completes, then ends open streams and finishes open calls until the
+/// shutdown timeout.
 ///
 /// The layer wraps one service only, since callers of the health service have no token.
 ///
@@ -28,5 +29,10 @@ pub async fn serve(
     reporter.set_serving::<IdentityServer<IdentityService>>().await;
     let identity = IdentityServer::new(service).max_decoding_message_size(MAX_MESSAGE_OCTETS);
     let routes = Routes::new(health).add_service(layer.named_layer(identity));
+    let shutdown = async move {
+        shutdown.await;
+        // Otherwise the server would wait for them.
+        layer.shut_down_streams();
+    };
     Server::new().serve(listener, routes.prepare(), shutdown).await
 }

@@ -1,23 +1,23 @@
 //! The service: one call, a stream of responses, and a stream both ways.
+//!
+//! The layer ends the streams when the caller's bundle expires, so the methods do not look at the
+//! clock.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use kliento_tower::Clock;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_stream::wrappers::IntervalStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::caller::VerifiedCaller;
+use crate::caller::caller;
 use crate::v1::identity_server::Identity;
 use crate::v1::{AttributedStatement, Caller, Statement, WatchRequest, WhoAmIRequest};
 
-/// Reports the caller's identity. Serve it behind a `KlientoAuthLayer` with the same clock.
+/// Reports the caller's identity. Serve it behind a `KlientoAuthLayer`.
 #[derive(Clone)]
 pub struct IdentityService {
-    clock: Arc<dyn Clock>,
     interval: Duration,
 }
 
@@ -25,13 +25,7 @@ pub struct IdentityService {
 type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl IdentityService {
-    /// Creates a service that sends one message a second to watchers.
-    #[must_use]
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, interval: Duration::from_secs(1) }
-    }
-
-    /// Sets the interval between messages to watchers; it must not be zero.
+    /// Sets the interval between messages to watchers, 1 second by default; it must not be zero.
     #[must_use]
     pub const fn with_interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
@@ -39,11 +33,16 @@ impl IdentityService {
     }
 }
 
+impl Default for IdentityService {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(1) }
+    }
+}
+
 #[tonic::async_trait]
 impl Identity for IdentityService {
     async fn who_am_i(&self, request: Request<WhoAmIRequest>) -> Result<Response<Caller>, Status> {
-        let caller = VerifiedCaller::from_request(&request, &self.clock)?;
-        Ok(Response::new(caller.check_validity()?.into()))
+        Ok(Response::new(caller(&request)?.into()))
     }
 
     type WatchStream = ResponseStream<Caller>;
@@ -52,12 +51,11 @@ impl Identity for IdentityService {
         &self,
         request: Request<WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let caller = VerifiedCaller::from_request(&request, &self.clock)?;
+        let caller = Caller::from(caller(&request)?);
         let mut ticks = interval(self.interval);
         // A slow reader does not get the missed messages.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let messages =
-            IntervalStream::new(ticks).map(move |_| caller.check_validity().map(Caller::from));
+        let messages = IntervalStream::new(ticks).map(move |_| Ok(caller.clone()));
         Ok(Response::new(Box::pin(messages)))
     }
 
@@ -67,11 +65,9 @@ impl Identity for IdentityService {
         &self,
         request: Request<Streaming<Statement>>,
     ) -> Result<Response<Self::AttributeStream>, Status> {
-        let caller = VerifiedCaller::from_request(&request, &self.clock)?;
+        let subject = caller(&request)?.subject().to_owned();
         let messages = request.into_inner().map(move |statement| {
-            let Statement { text } = statement?;
-            let subject = caller.check_validity()?.subject().to_owned();
-            Ok(AttributedStatement { subject, text })
+            Ok(AttributedStatement { subject: subject.clone(), text: statement?.text })
         });
         Ok(Response::new(Box::pin(messages)))
     }

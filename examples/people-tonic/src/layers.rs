@@ -60,10 +60,16 @@ fn by_method(accounts: &Accounts) -> Result<Grpc, PermissionError> {
         const GET: &str = "/people.example.v1.Reports/Get";
         const LIST: &str = "/people.example.v1.Reports/List";
         const PUBLISH: &str = "/people.example.v1.Reports/Publish";
+        const WATCH: &str = "/people.example.v1.Reports/Watch";
+        const PUBLISH_EACH: &str = "/people.example.v1.Reports/PublishEach";
+        const IMPORT: &str = "/people.example.v1.Reports/Import";
         let service = match request.uri().path() {
             GET => Some((GET, &read)),
             LIST => Some((LIST, &read)),
             PUBLISH => Some((PUBLISH, &publish)),
+            WATCH => Some((WATCH, &read)),
+            PUBLISH_EACH => Some((PUBLISH_EACH, &publish)),
+            IMPORT => Some((IMPORT, &publish)),
             // Denied by default, so a new method has to be added here.
             _ => None,
         };

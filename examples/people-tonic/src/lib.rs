@@ -10,8 +10,9 @@
 //! 4. `WorkloadRules` assigns roles to workloads, and inserts a `Principal`.
 //! 5. `RbacLayer` checks the permission of the method: `PERMISSION_DENIED`.
 //!
-//! The layers check a call when it begins. A stream that lasts longer than a session should check
-//! the session again.
+//! The layers check a call when it begins, and again while it lasts. A stream ends with the session
+//! or the bundle of its caller (`UNAUTHENTICATED`), or with the permission of its method
+//! (`PERMISSION_DENIED`), whoever sends at that moment. The service does nothing for that.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 

@@ -44,9 +44,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let organisation = variable("ORGANISATION")?;
     let workloads =
         KlientoAuthLayer::new(variable("AUDIENCE")?).with_allowed_organisations([&organisation])?;
+    let workload_streams = workloads.clone();
     let workload_rules = WorkloadRules::default().with_organisation(organisation, [reader]);
     let service = people_tonic::service(&accounts, workloads, workload_rules, "600/60".parse()?)?;
-    let shutdown = shutdown_signal()?;
+    let signal = shutdown_signal()?;
+    let shutdown = async move {
+        signal.await;
+        // Otherwise the shutdown would wait for them.
+        accounts.shut_down_streams();
+        workload_streams.shut_down_streams();
+    };
     let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:50051".to_owned());
     let listener = TcpListener::bind(parse_socket_address(&address)?).await?;
     log::announce(&format!("listening on http://{}", listener.local_addr()?));

@@ -4,15 +4,26 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kleidia_tower::rbac::Permit;
-use tokio_stream::Stream;
-use tonic::{Request, Response, Status};
+use tokio::sync::broadcast;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::v1::reports_server::Reports;
-use crate::v1::{GetRequest, ListRequest, PublishRequest, Report};
+use crate::v1::{GetRequest, ImportSummary, ListRequest, PublishRequest, Report, WatchRequest};
 
 /// Reports in memory.
-#[derive(Clone, Default)]
-pub struct ReportStore(Arc<RwLock<Vec<Report>>>);
+#[derive(Clone)]
+pub struct ReportStore {
+    reports: Arc<RwLock<Vec<Report>>>,
+    published: broadcast::Sender<Report>,
+}
+
+/// Reports until the first error, which ends the stream.
+type ReportStream = Pin<Box<dyn Stream<Item = Result<Report, Status>> + Send>>;
+
+/// How many reports a watcher may be behind.
+const MAX_UNREAD_REPORTS: usize = 64;
 
 #[tonic::async_trait]
 impl Reports for ReportStore {
@@ -22,7 +33,7 @@ impl Reports for ReportStore {
         report.map(Response::new).ok_or_else(|| Status::not_found("no such report"))
     }
 
-    type ListStream = Pin<Box<dyn Stream<Item = Result<Report, Status>> + Send>>;
+    type ListStream = ReportStream;
 
     async fn list(&self, _: Request<ListRequest>) -> Result<Response<Self::ListStream>, Status> {
         let reports = self.all().into_iter().map(Ok);
@@ -31,19 +42,67 @@ impl Reports for ReportStore {
 
     async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<Report>, Status> {
         let author = author(&request)?;
-        let title = request.into_inner().title;
-        let mut reports = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let id = u32::try_from(reports.len() + 1);
-        let id = id.map_err(|_| Status::resource_exhausted("too many reports"))?;
-        let report = Report { id, title, author };
-        reports.push(report.clone());
-        Ok(Response::new(report))
+        self.add(request.into_inner().title, author).map(Response::new)
+    }
+
+    type WatchStream = ReportStream;
+
+    async fn watch(&self, _: Request<WatchRequest>) -> Result<Response<ReportStream>, Status> {
+        let reports = BroadcastStream::new(self.published.subscribe());
+        let reports = reports.map(|report| {
+            report.map_err(|_| Status::resource_exhausted("reports are read too slowly"))
+        });
+        Ok(Response::new(Box::pin(reports)))
+    }
+
+    type PublishEachStream = ReportStream;
+
+    async fn publish_each(
+        &self,
+        request: Request<Streaming<PublishRequest>>,
+    ) -> Result<Response<ReportStream>, Status> {
+        let (store, author) = (self.clone(), author(&request)?);
+        let reports =
+            request.into_inner().map(move |report| store.add(report?.title, author.clone()));
+        Ok(Response::new(Box::pin(reports)))
+    }
+
+    /// Responds after the last report, so the layer has to end the call if the caller's session ends before.
+    async fn import(
+        &self,
+        request: Request<Streaming<PublishRequest>>,
+    ) -> Result<Response<ImportSummary>, Status> {
+        let (author, mut requests) = (author(&request)?, request.into_inner());
+        let mut reports = 0;
+        while let Some(request) = requests.message().await? {
+            self.add(request.title, author.clone())?;
+            reports += 1;
+        }
+        Ok(Response::new(ImportSummary { reports }))
     }
 }
 
 impl ReportStore {
     fn all(&self) -> Vec<Report> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.reports.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, title: String, author: String) -> Result<Report, Status> {
+        let mut reports = self.reports.write().unwrap_or_else(PoisonError::into_inner);
+        let id = u32::try_from(reports.len() + 1);
+        let id = id.map_err(|_| Status::resource_exhausted("too many reports"))?;
+        let report = Report { id, title, author };
+        reports.push(report.clone());
+        // An error if nobody watches.
+        let _is_watched = self.published.send(report.clone()).is_ok();
+        Ok(report)
+    }
+}
+
+impl Default for ReportStore {
+    fn default() -> Self {
+        let (published, _) = broadcast::channel(MAX_UNREAD_REPORTS);
+        Self { reports: Arc::default(), published }
     }
 }
 

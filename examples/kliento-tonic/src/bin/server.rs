@@ -88,15 +88,14 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let _log = log::init(LogFormat::Text).map_err(Failure::Log)?;
-    let clock = arguments.clock();
-    let layer = arguments.layer(Arc::clone(&clock))?;
+    let layer = arguments.layer()?;
     let shutdown = shutdown_signal().map_err(Failure::Signals)?;
     let address = arguments.listen;
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|source| Failure::Listen { address, source })?;
     let bound = listener.local_addr().map_err(|source| Failure::Listen { address, source })?;
     log::announce(&format!("listening on http://{bound}"));
-    let summary = serve(listener, layer, IdentityService::new(clock), shutdown).await;
+    let summary = serve(listener, layer, IdentityService::default(), shutdown).await;
     tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
     Ok(())
 }
@@ -114,9 +113,9 @@ impl Arguments {
     }
 
     /// Returns the layer.
-    fn layer(&self, clock: Arc<dyn Clock>) -> Result<KlientoAuthLayer, Failure> {
+    fn layer(&self) -> Result<KlientoAuthLayer, Failure> {
         let (audience, others) = self.audiences.split_first().ok_or(Failure::NoAudience)?;
-        let layer = KlientoAuthLayer::new(audience).with_clock(clock);
+        let layer = KlientoAuthLayer::new(audience).with_clock(self.clock());
         let mut layer = others.iter().fold(layer, KlientoAuthLayer::with_audience);
         layer = layer.with_clock_skew(self.clock_skew)?;
         let (organisations, subjects) = (&self.allowed_organisations, &self.allowed_subjects);

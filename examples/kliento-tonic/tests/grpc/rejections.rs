@@ -91,8 +91,8 @@ async fn rejects_bundle_for_another_audience() {
 #[tokio::test]
 async fn denies_callers_that_the_authorizer_denies() {
     let clock = Arc::new(FixedClock(INSTANT.parse().unwrap()));
-    let layer = layer(clock.clone()).with_authorizer(|caller| caller.user().is_none());
-    let channel = connect_to(layer, clock).await;
+    let layer = layer(clock).with_authorizer(|caller| caller.user().is_none());
+    let channel = connect_to(layer).await;
     let alice = reference::bundle("member-user").to_authorization();
     let rejected = rejection(&channel, &[&alice]).await;
     let message = "Permission denied (permission_denied)".to_owned();
@@ -136,8 +136,8 @@ async fn idle_connections_of_one_address_do_not_block_others() {
 #[tokio::test]
 async fn reports_unavailable_trust_anchors() {
     let clock = Arc::new(FixedClock(INSTANT.parse().unwrap()));
-    let layer = layer(clock.clone()).with_trust_anchors(TrustAnchors::new([]));
-    let channel = connect_to(layer, clock).await;
+    let layer = layer(clock).with_trust_anchors(TrustAnchors::new([]));
+    let channel = connect_to(layer).await;
     let alice = reference::bundle("member-user").to_authorization();
     let message = "Authentication is temporarily unavailable (unavailable)".to_owned();
     assert_eq!(rejection(&channel, &[&alice]).await, (Code::Unavailable, message));
@@ -147,7 +147,7 @@ async fn reports_unavailable_trust_anchors() {
 
 #[tokio::test]
 async fn service_without_its_layer_is_an_internal_error() {
-    let service = IdentityService::new(Arc::new(FixedClock(INSTANT.parse().unwrap())));
+    let service = IdentityService::default();
     let code = |status: Status| status.code();
     let called = service.who_am_i(Request::new(WhoAmIRequest {})).await.map(drop);
     assert_eq!(called.map_err(code), Err(Code::Internal));

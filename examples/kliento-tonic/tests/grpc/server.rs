@@ -70,10 +70,10 @@ pub(crate) fn layer(clock: Arc<dyn Clock>) -> KlientoAuthLayer {
 }
 
 /// Connects to a server in this process, which stops with the test's runtime.
-pub(crate) async fn connect_to(layer: KlientoAuthLayer, clock: Arc<dyn Clock>) -> Channel {
+pub(crate) async fn connect_to(layer: KlientoAuthLayer) -> Channel {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let service = IdentityService::new(clock).with_interval(Duration::from_millis(1));
+    let service = IdentityService::default().with_interval(Duration::from_millis(1));
     tokio::spawn(serve(listener, layer, service, std::future::pending()));
     connect(&url).await
 }

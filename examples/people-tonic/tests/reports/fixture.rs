@@ -1,15 +1,17 @@
 //! A server with people and workloads, and clients for it.
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Arc;
 
 use http_guard::serve::Server;
 use kleidia_tower::ClientInfo;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
-use kleidia_tower::account::{Accounts, LoginRequest};
+use kleidia_tower::account::{AccountUpdate, Accounts, LoginRequest, TokenSet};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::{Policy, RoleName, WorkloadRules};
 use kleidia_tower::store::MemoryStore;
+use kleidia_tower::testing;
 use kliento::{Period, SERVICE, Token, TokenBundle};
 use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors};
 use people_tonic::v1::reports_client::ReportsClient;
@@ -24,7 +26,7 @@ use veraid::testing::MockEnvironment;
 const AUDIENCE: &str = "https://reports.example.com";
 const PASSWORD: &str = "correct horse battery staple";
 
-/// A server with the users `root` (admin), `reader` and `alice`, and the workloads `publisher`,
+/// A server with the users `root` (admin), `reader`, `editor` and `alice`, and the workloads `publisher`,
 /// `reader` and `other` of `example.org`.
 pub(crate) struct Fixture {
     accounts: Accounts,
@@ -68,10 +70,31 @@ impl Fixture {
 
     /// Returns the `authorization` of a user.
     pub(crate) async fn access_token(&self, name: &str) -> String {
+        authorization(&self.log_in(name).await)
+    }
+
+    pub(crate) async fn log_in(&self, name: &str) -> TokenSet {
         let (user_name, password, client) = (name.to_owned(), PASSWORD.into(), client_info());
         let request = LoginRequest { user_name, password, client, device_token: None };
-        let tokens = self.accounts.log_in(request).await.unwrap();
-        format!("Bearer {}", tokens.access_token.expose_secret())
+        self.accounts.log_in(request).await.unwrap()
+    }
+
+    /// Ends a session, as in another place.
+    pub(crate) async fn log_out(&self, tokens: &TokenSet) {
+        self.accounts.log_out(&tokens.session, client_info()).await.unwrap();
+    }
+
+    /// Withdraws all roles from a user.
+    pub(crate) async fn withdraw_roles(&self, tokens: &TokenSet) {
+        let root = testing::user(self.log_in("root").await.session);
+        let update = AccountUpdate { is_disabled: None, roles: Some(BTreeSet::new()) };
+        let id = tokens.session.account.id;
+        self.accounts.update_user(&root, id, update, client_info()).await.unwrap();
+    }
+
+    /// Ends the streams of people, as the shutdown of the server does.
+    pub(crate) fn shut_down_streams(&self) {
+        self.accounts.shut_down_streams();
     }
 
     /// Returns the `authorization` of a member of `example.org`.
@@ -82,6 +105,11 @@ impl Fixture {
         let octets = member.sign(token.as_bytes(), &service, hour()).unwrap();
         TokenBundle::from_bytes(octets).unwrap().to_authorization()
     }
+}
+
+/// Returns the `authorization` of a session.
+pub(crate) fn authorization(tokens: &TokenSet) -> String {
+    format!("Bearer {}", tokens.access_token.expose_secret())
 }
 
 impl tonic::service::Interceptor for Credentials {
@@ -102,7 +130,9 @@ async fn accounts() -> Accounts {
         .with_role(role("publisher"), ["reports:publish".parse().unwrap()]);
     let store = Arc::new(MemoryStore::default());
     let accounts = Accounts::new(store, keys, hasher).with_policy(policy);
-    for (name, role) in [("root", "admin"), ("reader", "reader"), ("alice", "user")] {
+    for (name, role) in
+        [("root", "admin"), ("reader", "reader"), ("alice", "user"), ("editor", "publisher")]
+    {
         let roles = [self::role(role)].into();
         accounts.create_user(None, name, PASSWORD.into(), roles, client_info()).await.unwrap();
     }

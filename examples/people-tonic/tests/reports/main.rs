@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
+mod endings;
 mod fixture;
 
 use people_tonic::v1::{GetRequest, ListRequest, PublishRequest};
