@@ -1,4 +1,5 @@
-//! Node for the JavaScript reference: the system's, or a newer one if that is too old.
+//! Node for the JavaScript reference and for clients in tests: the system's, or a newer one if that
+//! is too old.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use crate::failure::Failure;
 use crate::packages::find;
 use crate::step::{output, run};
 
-/// The oldest release that the reference supports; Debian 12 has 18.
+/// The oldest release that the reference supports and that has WebSockets; Debian 12 has 18.
 const OLDEST: u32 = 20;
 
 /// The release that is installed from the npm registry.
@@ -35,13 +36,19 @@ impl Node {
     pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> Result<Command, Failure> {
         let mut command = Command::new(program);
         command.args(arguments).current_dir("interop");
+        self.add_to_path(&mut command)?;
+        Ok(command)
+    }
+
+    /// Lets a command find this Node.
+    pub(crate) fn add_to_path(&self, command: &mut Command) -> Result<(), Failure> {
         if let Some(directory) = &self.directory {
             let path = env::var_os("PATH").unwrap_or_default();
             let directories = [directory.clone()].into_iter().chain(env::split_paths(&path));
             let path = env::join_paths(directories);
             command.env("PATH", path.map_err(|error| Failure::new(error.to_string()))?);
         }
-        Ok(command)
+        Ok(())
     }
 }
 

@@ -37,7 +37,7 @@ pg_conftool "$settings" set create_main_cluster off
 apt-get install --yes --no-install-recommends "$@"
 "#;
 
-/// The programs that the JavaScript reference needs.
+/// The programs that the JavaScript reference and clients in tests need.
 pub(crate) const NODE: [Program; 2] = [("node", "nodejs"), ("npm", "npm")];
 
 /// The installer of packages from the Python Package Index.

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::failure::Failure;
 use crate::metadata::Metadata;
+use crate::node::Node;
 use crate::step::{self, Count, cargo, run, run_tests};
 use crate::{advisories, axe, blackbox, interop, msrv, openbao, packages, quick_start, tidy};
 
@@ -56,7 +57,9 @@ fn checks() -> Result<(), Failure> {
 fn tests(count: &mut Count) -> Result<(), Failure> {
     axe::install()?;
     openbao::install()?;
+    packages::install_missing(&packages::NODE)?;
     let mut all = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
+    Node::find()?.add_to_path(&mut all)?;
     run_tests("tests with all features", &mut all, count)
 }
 

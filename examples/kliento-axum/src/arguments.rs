@@ -11,8 +11,8 @@ use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors};
 
 /// A service that reports the identity of the calling workload
 ///
-/// `GET /whoami` and `/ticks` require a Kliento token bundle, `/optional` accepts requests with and
-/// without one, `/public` ignores it. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` sets what
+/// `GET /whoami`, `/ticks` and `/echo` require a Kliento token bundle, `/optional` accepts requests
+/// with and without one, `/public` ignores it. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` sets what
 /// is logged.
 #[derive(clap::Parser)]
 pub(crate) struct Arguments {

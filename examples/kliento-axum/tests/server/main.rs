@@ -14,6 +14,7 @@ mod client;
 mod layer_order;
 mod process;
 mod routes;
+mod streams;
 
 /// The command that is tested.
 const SERVER: &str = env!("CARGO_BIN_EXE_kliento-axum");
