@@ -12,8 +12,8 @@ use crate::{ClientInfo, SessionId, Timestamp};
 /// that were opened at the same time.
 pub(super) const WINDOW: Duration = Duration::from_secs(1);
 
-/// The maximum number of sessions whose ends are collected.
-const MAX_SESSIONS: usize = 4096;
+/// The maximum number of causes whose ends are collected.
+const MAX_CAUSES: usize = 4096;
 
 /// Streams of a session that have ended for one cause.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub(super) enum Collected {
 impl StreamEnds {
     pub(super) fn add(&self, ended: EndedStreams) -> Collected {
         let mut causes = self.causes();
-        let has_room = causes.len() < MAX_SESSIONS;
+        let has_room = causes.len() < MAX_CAUSES;
         match causes.entry(ended.cause()) {
             Entry::Occupied(mut found) => {
                 let streams = &mut found.get_mut().streams;
@@ -120,15 +120,15 @@ mod tests {
     }
 
     #[test]
-    fn sessions_are_bounded() {
+    fn causes_are_bounded() {
         let ends = StreamEnds::default();
-        for session in 0..MAX_SESSIONS {
+        for session in 0..MAX_CAUSES {
             let session = i64::try_from(session).unwrap();
             assert!(matches!(ends.add(ended(session, "session_ended")), Collected::First));
         }
         assert!(matches!(ends.add(ended(0, "session_ended")), Collected::Added));
         assert!(matches!(ends.add(ended(-1, "session_ended")), Collected::Full(_)));
-        assert_eq!(ends.take_all().len(), MAX_SESSIONS);
+        assert_eq!(ends.take_all().len(), MAX_CAUSES);
         assert!(matches!(ends.add(ended(-1, "session_ended")), Collected::First));
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::api::event_stream::EventStream;
 use crate::portal::{ADMIN, PASSWORD, Portal};
 use crate::tokens::Tokens;
 
@@ -106,4 +107,28 @@ async fn records_events_in_order() {
             ("session.created", second),
         ]
     );
+}
+
+/// Two tabs with the same session, which an admin ends.
+#[tokio::test]
+async fn records_ends_of_streams_once_per_session() {
+    let portal = Portal::start(&[]);
+    let admin = portal.log_in_admin().await;
+    let alice = portal.create_user(&admin, "alice").await;
+    let mut tabs = Vec::new();
+    for _ in 0..2 {
+        let mut tab = EventStream::open(&portal, &alice).await;
+        tab.expect("roles").await;
+        tabs.push(tab);
+    }
+    let path = format!("/api/admin/users/{}/sessions", alice.user);
+    portal.delete(&path).auth(&admin).send().await.expect_no_content();
+    for tab in tabs {
+        tab.expect_end("session_ended").await;
+    }
+    let records = portal.audit_with(&admin, "event=stream.ended", 1).await;
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!(record["reason"], "2 streams: session_ended");
+    assert_eq!((&record["user"], &record["actor"]), (&json!("alice"), &Value::Null));
+    assert_eq!((&record["session"], &record["ip"]), (&json!(alice.session), &Value::Null));
 }
