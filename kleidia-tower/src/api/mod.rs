@@ -15,8 +15,8 @@
 //!   query parameter `after`, is the `id` of the last event: the stream continues behind it, on every
 //!   node, without a gap or a repetition. Without it the records begin now, and an `id` without an
 //!   event tells the position.
-//! - A store that seals nothing by itself, such as [`MemoryStore`](crate::store::MemoryStore), has no
-//!   records in the stream until someone calls [`seal`](crate::audit::AuditStore::seal).
+//! - A store of your own has no records in the stream until something [seals](crate::audit::AuditStore)
+//!   them.
 //! - A node reads the log twice a second while it has such streams, and once for all of them. A slow
 //!   client has at most 64 records in memory.
 //! - A comment follows every 15 seconds.

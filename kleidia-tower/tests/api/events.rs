@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use axum::Router;
@@ -13,9 +13,11 @@ use http_body_util::BodyExt as _;
 use http_guard::stream::StreamSettings;
 use kleidia_tower::account::LoginRequest;
 use kleidia_tower::api::{Api, ApiRoutes};
+use kleidia_tower::audit::{AuditEvent, EventKind, Outcome};
 use kleidia_tower::rbac::{Policy, PolicyError, PolicyProvider, RoleName};
 use kleidia_tower::{ClientInfo, UserId};
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
@@ -43,8 +45,11 @@ struct Events(Response<Body>);
 
 impl Fixture {
     async fn open(&self, api: Api, bearer: &str, query: &str) -> Response<Body> {
+        self.open_on(api.into_router(), bearer, query).await
+    }
+
+    async fn open_on(&self, router: Router, bearer: &str, query: &str) -> Response<Body> {
         let request = Request::get(format!("/session/events{query}")).header(AUTHORIZATION, bearer);
-        let router: Router = api.into_router();
         router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
     }
 
@@ -63,13 +68,12 @@ impl Fixture {
         assert_eq!(response.status(), StatusCode::OK, "{response:?}");
     }
 
-    /// Adds a sealed record to the log.
+    /// Adds a record to the log.
     async fn record_failure(&self) {
         let client = ClientInfo::new("192.0.2.2".parse().unwrap());
         let (user_name, password) = ("alice".to_owned(), "wrong".into());
         let attempt = LoginRequest { user_name, password, client, device_token: None };
         assert!(self.accounts.log_in(attempt).await.is_err());
-        self.accounts.store().seal().await.unwrap();
     }
 
     async fn log_out(&self, bearer: &str) {
@@ -79,6 +83,18 @@ impl Fixture {
 }
 
 impl Events {
+    /// Waits for the next record of the audit log; returns the `id` of its event.
+    async fn next_id(&mut self) -> u64 {
+        loop {
+            let frame = self.0.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
+            let text = String::from_utf8(frame.to_vec()).unwrap();
+            if text.starts_with("event: audit\n") {
+                let id = text.lines().find_map(|line| line.strip_prefix("id: "));
+                return id.unwrap().parse().unwrap();
+            }
+        }
+    }
+
     /// Waits for the next event; returns its name and data.
     async fn next(&mut self) -> Option<(String, Value)> {
         loop {
@@ -117,7 +133,6 @@ async fn policy_decides_about_the_audit_log() {
     let mut fixture = Fixture::new().await;
     fixture.accounts = fixture.accounts.clone().with_policy(policy.clone());
     let (alice, bearer) = fixture.user("alice", &["admin"]).await;
-    fixture.accounts.store().seal().await.unwrap();
     let mut events = fixture.events(&bearer, "?after=0").await;
     let (name, access) = events.next().await.unwrap();
     assert_eq!((name.as_str(), &access["roles"]), ("roles", &json!(["admin"])));
@@ -158,11 +173,73 @@ async fn policy_decides_about_the_audit_log() {
 #[tokio::test]
 async fn api_without_the_audit_log_has_none_in_its_events() {
     let fixture = Fixture::new().await;
-    fixture.accounts.store().seal().await.unwrap();
     let api = fixture.api().with_routes([ApiRoutes::Sessions]);
     let mut events = Events(fixture.open(api, &fixture.admin, "?after=0").await);
     assert_eq!(events.next().await.unwrap().0, "roles");
     assert!(timeout(Duration::from_secs(2), events.next()).await.is_err());
     fixture.log_out(&fixture.admin).await;
     assert_eq!(events.next().await.unwrap().0, "session-ended");
+}
+
+/// More records than a node keeps in memory, in batches that end within and beyond them.
+#[tokio::test]
+async fn client_that_reads_slowly_gets_all_records() {
+    let fixture = Fixture::new().await;
+    let mut slow = fixture.events(&fixture.admin, "?after=0").await;
+    assert_eq!(slow.next_id().await, 1);
+    let event = AuditEvent {
+        at: "2026-11-29T12:00:00Z".parse().unwrap(),
+        kind: EventKind::Logout,
+        outcome: Outcome::Success,
+        user: None,
+        actor: None,
+        session: None,
+        client: ClientInfo::default(),
+        request: None,
+        reason: None,
+    };
+    for count in [1, 255, 257, 900] {
+        fixture.accounts.store().append(vec![event.clone(); count]).await.unwrap();
+        // Meanwhile the node reads them.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let size = fixture.accounts.store().checkpoint().await.unwrap().unwrap().size();
+    assert!(size > 1_400, "{size}");
+    for id in 2..=size {
+        assert_eq!(slow.next_id().await, id);
+    }
+}
+
+#[tokio::test]
+async fn nothing_reads_the_log_for_nobody() {
+    let fixture = Fixture::new().await;
+    let (_, alice) = fixture.user("alice", &["user"]).await;
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let wait_for_tasks = async |expected: usize| {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while tasks() != expected {
+            assert!(Instant::now() < deadline, "{} tasks, expected {expected}", tasks());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let mut other = fixture.events(&alice, "").await;
+    assert_eq!(other.next().await.unwrap().0, "roles");
+    assert!(timeout(Duration::from_secs(1), other.next()).await.is_err());
+    let before = tasks();
+    let router = fixture.api().into_router();
+    for _ in 0..2 {
+        let mut readers = Vec::new();
+        for _ in 0..3 {
+            let response = fixture.open_on(router.clone(), &fixture.admin, "").await;
+            let mut events = Events(response);
+            assert_eq!(events.next().await.unwrap().0, "roles");
+            // It waits for records now.
+            assert!(timeout(Duration::from_millis(100), events.next()).await.is_err());
+            readers.push(events);
+        }
+        // One for all of them.
+        wait_for_tasks(before + 1).await;
+        drop(readers);
+        wait_for_tasks(before).await;
+    }
 }
