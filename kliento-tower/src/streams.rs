@@ -54,7 +54,7 @@ const PERMISSION_DENIED: StreamEnd = StreamEnd::new(
 impl KlientoAuthLayer {
     /// Sets the limits of streams; [`StreamSettings::default`] by default.
     ///
-    /// A [stream](http_guard::stream) is a response of server-sent events or gRPC, or what a handler
+    /// A [stream](http_guard::stream) is a response of server-sent events, a gRPC call, or what a handler
     /// watches by the [`StreamWatch`] in the request's extensions. It ends when its bundle expires
     /// (`token_expired`), and within the lease when one of the trust anchors by which the bundle was
     /// verified is withdrawn (`credentials_invalid`), when the allow list or the authorizer no longer

@@ -40,7 +40,7 @@ impl Accounts {
 
     /// Sets the limits of streams; [`StreamSettings::default`] by default.
     ///
-    /// A [stream](http_guard::stream) is a response of server-sent events or gRPC, or what a handler
+    /// A [stream](http_guard::stream) is a response of server-sent events, a gRPC call, or what a handler
     /// watches by the [`StreamWatch`](http_guard::stream::StreamWatch) in the request's extensions.
     /// It ends with its session, not with the access token, so a refresh keeps it open:
     ///
