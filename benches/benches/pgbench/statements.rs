@@ -35,13 +35,15 @@ pub(crate) fn check_same(
 fn counted(server: &PostgresServer, database: &str, run: impl FnOnce()) -> BTreeSet<String> {
     server.execute("postgres", "SELECT pg_stat_statements_reset()");
     run();
-    // The server keeps the constants of statements that were prepared before the reset. Background
-    // work executes a statement less often than this.
+    // The server keeps the constants of statements that were prepared before the reset, and counts
+    // prepared ones that start or end a transaction once. Background work executes a statement less
+    // often than this.
     let select = format!(
         r"SELECT floor(sum(calls) / {OPERATIONS}) || ' ' || query FROM (SELECT calls, regexp_replace(
                 regexp_replace(query, '\s+', ' ', 'g'), '\$\d+|''[^'']*''|\m\d+\M', '$', 'g') AS query
             FROM pg_stat_statements JOIN pg_database ON pg_database.oid = dbid
-            WHERE datname = '{database}' AND toplevel) AS counted
+            WHERE datname = '{database}' AND toplevel
+                AND query !~ '^(START TRANSACTION|COMMIT)') AS counted
          GROUP BY query HAVING sum(calls) >= {OPERATIONS}"
     );
     let statements = server.execute("postgres", &select);
