@@ -1,8 +1,8 @@
 //! Requests start streams while these are checked and their session ends.
 //!
 //! Each of these faults makes a test fail: `finish_check` without the comparison of versions,
-//! `open` that requests the check before it registers the stream, `request_check` that leaves the
-//! time of the next check, and `poll_end` that does not look at the end under the lock.
+//! `request_check` that leaves the time of the next check, and `poll_end` that does not look at the
+//! end under the lock.
 
 use shuttle::future::block_on;
 use shuttle::thread::{self, JoinHandle};
