@@ -12,7 +12,7 @@ use http_body_util::{Either, Full};
 use pin_project_lite::pin_project;
 
 use super::format::{Ending, Format};
-use super::watch::Waiter;
+use super::watch::{Usage, Waiter};
 use super::{ResponseBody, StreamEnd, StreamWatch};
 
 pin_project! {
@@ -132,14 +132,16 @@ impl Stream {
         if self.is_unwatched_and_complete() || self.waiter.is_none() && is_short() {
             return Poll::Ready(None);
         }
-        match self.waiter() {
+        // The response of a call that took long is not a stream yet.
+        let is_call = self.frames < MAX_UNWATCHED_FRAMES && !self.format.is_events();
+        match self.waiter(if is_call { Usage::Call } else { Usage::Stream }) {
             Ok(waiter) => waiter.poll_delivery(context),
             Err(end) => Poll::Ready(Some(end)),
         }
     }
 
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<StreamEnd> {
-        match self.waiter() {
+        match self.waiter(Usage::Stream) {
             Ok(waiter) => waiter.poll_end(context),
             Err(end) => Poll::Ready(end),
         }
@@ -149,10 +151,13 @@ impl Stream {
         self.waiter.is_none() && self.format.has_trailers()
     }
 
-    fn waiter(&mut self) -> Result<&mut Waiter, StreamEnd> {
+    fn waiter(&mut self, usage: Usage) -> Result<&mut Waiter, StreamEnd> {
+        if usage == Usage::Stream {
+            self.watch.open()?;
+        }
         let waiter = match self.waiter.take() {
             Some(waiter) => waiter,
-            None => self.watch.waiter()?,
+            None => self.watch.call_waiter()?,
         };
         Ok(self.waiter.insert(waiter))
     }

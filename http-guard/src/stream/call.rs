@@ -62,7 +62,7 @@ impl UnansweredCall {
                 Wait::Watched(waiter) => return waiter.poll_end(context),
                 Wait::Short(timer) => {
                     ready!(timer.as_mut().poll(context));
-                    match watch.waiter() {
+                    match watch.call_waiter() {
                         Ok(waiter) => self.wait = Wait::Watched(Box::new(waiter)),
                         Err(end) => return Poll::Ready(end),
                     }

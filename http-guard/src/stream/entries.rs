@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::state::{Micros, StreamState, micros, now};
 use super::sweeper::Sweeper;
 use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
-use super::watch::RequestStream;
+use super::watch::{RequestStream, Usage};
 use super::{OpenStream, StreamCheck, StreamEnd, StreamSettings};
 use crate::telemetry::isolate;
 
@@ -77,19 +77,24 @@ impl<C: StreamCheck> Inner<C> {
 
     /// Registers a stream, and has it checked: that check sees what has changed since its request
     /// was allowed, and what changes from now on finds the stream.
-    pub(super) fn open(self: &Arc<Self>, stream: &Arc<RequestStream<C>>) -> Result<(), StreamEnd> {
+    pub(super) fn open(
+        self: &Arc<Self>,
+        stream: &Arc<RequestStream<C>>,
+        usage: Usage,
+    ) -> Result<(), StreamEnd> {
         if !self.sweeper.ensure_running(self) {
             return Err(StreamEnd::UNAVAILABLE);
         }
         let state = self.first_state(stream);
         let mut shard = self.shard(&stream.principal);
-        // Looked up under the lock, so that a shutdown misses no stream.
-        if let Some(end) = self.shutdown.get() {
-            return Err(*end);
-        }
-        let streams = shard.get(&stream.principal).map_or(0, Group::open_streams);
-        if streams >= self.settings.max_per_principal {
+        let group = shard.get(&stream.principal);
+        // Clients that do not read keep what has ended.
+        let max = self.settings.max_per_principal.saturating_mul(2);
+        if group.map_or(0, Group::registered) >= max {
             return Err(StreamEnd::TOO_MANY_STREAMS);
+        }
+        if usage == Usage::Stream {
+            self.count_in(group, stream)?;
         }
         let version = self.next_version();
         let state = stream.set_state(state);
@@ -102,6 +107,28 @@ impl<C: StreamCheck> Inner<C> {
             state.set_end(StreamEnd::UNAVAILABLE);
             return Err(StreamEnd::UNAVAILABLE);
         }
+        Ok(())
+    }
+
+    /// Counts an open call as a stream.
+    pub(super) fn count(&self, stream: &RequestStream<C>) -> Result<(), StreamEnd> {
+        let shard = self.shard(&stream.principal);
+        self.count_in(shard.get(&stream.principal), stream)
+    }
+
+    /// Counts a stream under the lock of its shard, so that a shutdown misses none.
+    fn count_in(
+        &self,
+        group: Option<&Group<C>>,
+        stream: &RequestStream<C>,
+    ) -> Result<(), StreamEnd> {
+        if let Some(end) = self.shutdown.get() {
+            return Err(*end);
+        }
+        if group.map_or(0, Group::counted) >= self.settings.max_per_principal {
+            return Err(StreamEnd::TOO_MANY_STREAMS);
+        }
+        stream.set_counted();
         Ok(())
     }
 
@@ -204,14 +231,16 @@ impl<C: StreamCheck> Inner<C> {
     pub(super) fn end_entries(
         &self,
         principal: &C::Principal,
-        is_ended: impl Fn(&C::Key) -> bool,
+        is_ended: impl Fn(&OpenStream<C>) -> bool,
         end: StreamEnd,
     ) -> usize {
         let shard = self.shard(principal);
         let entries = shard.get(principal).into_iter().flat_map(|group| &group.0);
-        let entries = entries.filter(|entry| is_ended(&entry.key));
-        let entries: Vec<_> =
-            entries.map(|entry| (entry.key.clone(), entry.streams.clone())).collect();
+        let entries = entries.map(|entry| {
+            let streams = entry.streams.iter().filter(|stream| is_ended(stream));
+            (entry.key.clone(), streams.cloned().collect::<Vec<_>>())
+        });
+        let entries: Vec<_> = entries.collect();
         drop(shard);
         entries.iter().map(|(key, streams)| self.end_streams(principal, key, streams, end)).sum()
     }
@@ -248,21 +277,24 @@ impl<C: StreamCheck> Inner<C> {
         self.request_checks();
     }
 
-    /// Ends all streams, and rejects further ones.
+    /// Ends all streams, and rejects further ones. The server waits for calls.
     pub(super) fn shut_down(&self, end: StreamEnd) -> usize {
         self.shutdown.get_or_init(|| end);
-        self.end_all(end)
+        self.end_where(|stream| stream.0.is_counted(), end)
     }
 
     pub(super) fn end_all(&self, end: StreamEnd) -> usize {
+        self.end_where(|_| true, end)
+    }
+
+    fn end_where(&self, is_ended: impl Fn(&OpenStream<C>) -> bool, end: StreamEnd) -> usize {
         let principals = |shard: &Mutex<Shard<C>>| lock(shard).keys().cloned().collect::<Vec<_>>();
         let principals: Vec<_> = self.shards.iter().flat_map(principals).collect();
-        principals.iter().map(|principal| self.end_entries(principal, |_| true, end)).sum()
+        principals.iter().map(|principal| self.end_entries(principal, &is_ended, end)).sum()
     }
 
     pub(super) fn len(&self) -> usize {
-        let len =
-            |shard: &Mutex<Shard<C>>| lock(shard).values().map(Group::open_streams).sum::<usize>();
+        let len = |shard: &Mutex<Shard<C>>| lock(shard).values().map(Group::counted).sum::<usize>();
         self.shards.iter().map(len).sum()
     }
 
@@ -284,11 +316,15 @@ impl<C: StreamCheck> Inner<C> {
 }
 
 impl<C: StreamCheck> Group<C> {
+    fn registered(&self) -> usize {
+        self.0.iter().map(|entry| entry.streams.len()).sum()
+    }
+
     /// Counts the streams that have not ended. A client that reads nothing may keep the body of
     /// one that has.
-    fn open_streams(&self) -> usize {
+    fn counted(&self) -> usize {
         let streams = self.0.iter().flat_map(|entry| &entry.streams);
-        streams.filter(|stream| stream.is_open()).count()
+        streams.filter(|stream| stream.0.is_counted() && stream.is_open()).count()
     }
 
     fn insert(&mut self, stream: OpenStream<C>, version: u64) {

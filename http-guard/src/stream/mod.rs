@@ -16,9 +16,10 @@
 //! | `application/grpc`, `application/grpc-web` | trailers with the status of gRPC and the code |
 //! | others | not wrapped; [`StreamWatch::wrap`] ends a body with an error |
 //!
-//! A gRPC call that has not been answered within a second is a stream as well: its handler may read
+//! A gRPC call that has not been answered within a second is watched as well: its handler may read
 //! the stream of the request first. At the end its handler is dropped, and the response has the
-//! status and no message.
+//! status and no message. Such a call does not count for its principal, until twice the maximum is
+//! registered, and a shutdown leaves it to the server: its handler may have changed something.
 //!
 //! The module `websocket` (feature `websocket`) ends WebSockets with a Close frame.
 //!
@@ -41,10 +42,14 @@
 //! - A client that does not read delays the last event, but an ended stream no longer counts for its
 //!   principal. The server must close its connection, as [`serve::Server`](crate::serve::Server)
 //!   does after its write timeout if the client reads nothing at all on the connection. A client that
-//!   reads other streams of HTTP/2 keeps the ended one until it closes the connection.
-//! - The handler's stream is dropped at the end, and the stream of the request with it. A handler
-//!   that gives the request to a task has to run that by [`StreamWatch::run_until_ended`]. So has one
-//!   without gRPC that reads the request for long before it responds.
+//!   reads other streams of HTTP/2 keeps the ended one until it closes the connection: twice the
+//!   maximum at most.
+//! - The handler's stream is dropped when the body is polled after the end, and the stream of the
+//!   request with it. A handler that gives the request to a task has to run that by
+//!   [`StreamWatch::run_until_ended`]. So has one without gRPC that reads the request for long before
+//!   it responds.
+//! - A body that ends with an error closes a connection of HTTP/1.0, which looks like its end. Have
+//!   proxies speak HTTP/1.1.
 //! - Streams end with the runtime of the task that checks them, which is that of the first stream. A
 //!   later one starts the task again.
 

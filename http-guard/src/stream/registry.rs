@@ -29,7 +29,7 @@ impl<C: StreamCheck> StreamRegistry<C> {
 
     /// Ends the streams with a key. Returns how many.
     pub fn end(&self, principal: &C::Principal, key: &C::Key, end: StreamEnd) -> usize {
-        self.0.end_entries(principal, |found| found == key, end)
+        self.0.end_entries(principal, |stream| stream.0.key == *key, end)
     }
 
     /// Ends the streams of a principal. Returns how many.

@@ -13,7 +13,7 @@ use http::Response;
 use super::condition::Conditions;
 use super::entries::Inner;
 use super::state::{Micros, Slot, StreamState, micros, now};
-use super::sync::{AtomicUsize, Mutex, Ordering};
+use super::sync::{AtomicBool, AtomicUsize, Mutex, Ordering};
 use super::{ResponseBody, StreamCheck, StreamDecision, StreamEnd, WatchedBody, watch_response};
 
 /// Watches the caller of a request, for a stream that outlives the request's check. Cheap to clone.
@@ -49,6 +49,8 @@ pub(super) struct RequestStream<C: StreamCheck> {
     pub(super) allowed_at: Micros,
     /// The number of watches. The stream is closed with the last one.
     watches: AtomicUsize,
+    /// Whether it is used as a stream. A call does not count for its principal.
+    is_counted: AtomicBool,
     state: OnceLock<StreamState>,
     opening: Mutex<()>,
     /// What layers inside the one that watches require.
@@ -58,13 +60,23 @@ pub(super) struct RequestStream<C: StreamCheck> {
 /// How long after its request was allowed a stream delivers without a check.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// What a stream is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Usage {
+    /// A call that its handler has not answered, or whose answer is complete so far. It counts for no
+    /// principal, and a shutdown leaves it to the server.
+    Call,
+    Stream,
+}
+
 trait Watched: Send + Sync {
     fn known(&self) -> &(dyn Any + Send + Sync);
     fn is_fresh(&self) -> bool;
     fn conditions(&self) -> &Conditions;
     fn watches(&self) -> &AtomicUsize;
+    fn is_counted(&self) -> bool;
     fn state(&self) -> Option<&StreamState>;
-    fn open(self: Arc<Self>) -> Result<(), StreamEnd>;
+    fn open(self: Arc<Self>, usage: Usage) -> Result<(), StreamEnd>;
     fn close(&self);
 }
 
@@ -94,6 +106,7 @@ impl StreamWatch {
             known,
             allowed_at: now(),
             watches: AtomicUsize::new(1),
+            is_counted: AtomicBool::new(false),
             state: OnceLock::new(),
             opening: Mutex::default(),
             conditions: Conditions::default(),
@@ -107,7 +120,7 @@ impl StreamWatch {
     /// [`StreamEnd::UNAVAILABLE`] without a Tokio runtime with a timer: respond with its
     /// [problem](crate::Rejection::problem).
     pub fn open(&self) -> Result<(), StreamEnd> {
-        if self.0.state().is_some() { Ok(()) } else { Arc::clone(&self.0).open() }
+        if self.0.is_counted() { Ok(()) } else { Arc::clone(&self.0).open(Usage::Stream) }
     }
 
     /// Waits until the stream ends, and returns why. Opens a stream; if it cannot be opened, it has
@@ -207,6 +220,14 @@ impl StreamWatch {
         Ok(Waiter { watch: self.clone(), slot: Slot::default() })
     }
 
+    /// Has a call watched, unless it is.
+    pub(super) fn call_waiter(&self) -> Result<Waiter, StreamEnd> {
+        if self.0.state().is_none() {
+            Arc::clone(&self.0).open(Usage::Call)?;
+        }
+        Ok(Waiter { watch: self.clone(), slot: Slot::default() })
+    }
+
     /// Returns whether the request was allowed just now.
     pub(super) fn is_fresh(&self) -> bool {
         self.0.is_fresh()
@@ -222,6 +243,15 @@ impl<C: StreamCheck> RequestStream<C> {
     /// Returns whether the request was allowed just now.
     pub(super) fn is_fresh(&self) -> bool {
         now() < self.allowed_at.saturating_add(micros(FRESH))
+    }
+
+    pub(super) fn is_counted(&self) -> bool {
+        self.is_counted.load(Ordering::Acquire)
+    }
+
+    /// Counts the stream for its principal, under the lock of the registry.
+    pub(super) fn set_counted(&self) {
+        self.is_counted.store(true, Ordering::Release);
     }
 
     /// Returns the state of an open stream.
@@ -252,13 +282,21 @@ impl<C: StreamCheck> Watched for RequestStream<C> {
         &self.watches
     }
 
+    fn is_counted(&self) -> bool {
+        self.is_counted()
+    }
+
     fn state(&self) -> Option<&StreamState> {
         self.state()
     }
 
-    fn open(self: Arc<Self>) -> Result<(), StreamEnd> {
+    fn open(self: Arc<Self>, usage: Usage) -> Result<(), StreamEnd> {
         let _guard = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.state.get().is_some() { Ok(()) } else { self.registry.open(&self) }
+        match (self.state.get(), usage) {
+            (None, _) => self.registry.open(&self, usage),
+            (Some(_), Usage::Stream) if !self.is_counted() => self.registry.count(&self),
+            (Some(_), _) => Ok(()),
+        }
     }
 
     fn close(&self) {

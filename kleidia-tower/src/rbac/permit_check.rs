@@ -35,11 +35,10 @@ pub(super) fn watch(
 ) {
     let check = || PermitCheck::new(Arc::clone(authorizer), context, permit);
     let principal = permit.principal();
-    if principal.session().is_some() {
+    let session = principal.session().and_then(|_| SessionStream::from_extensions(extensions));
+    if let Some(stream) = session {
         // Checked with the account, whose roles change.
-        if let Some(stream) = SessionStream::from_extensions(extensions) {
-            stream.require(check());
-        }
+        stream.require(check());
     } else if let Some(watch) = extensions.get::<StreamWatch>() {
         let (check, principal) = (check(), principal.clone());
         watch.require(move || {

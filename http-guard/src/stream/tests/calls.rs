@@ -102,13 +102,46 @@ async fn call_ends_before_it_is_answered() {
     }
 }
 
+/// Its handler may have changed something, and clients repeat what is rejected as unavailable.
 #[tokio::test]
-async fn call_is_rejected_if_its_stream_cannot_be_opened() {
-    let fixture = Fixture::allowing();
-    fixture.registry.shut_down();
-    let response = call(&fixture, ("/", "application/grpc+proto"), HOUR).await;
-    assert_eq!(response.headers()["grpc-status"], "14");
-    assert_eq!(response.headers()["grpc-retry-pushback-ms"], "1000");
+async fn long_call_is_answered_at_the_limit_and_during_a_shutdown() {
+    let time = Duration::from_millis(1200);
+    let settings = StreamSettings::default().with_max_per_principal(1).unwrap();
+    let fixture = Fixture::new(Some(ALLOW), settings);
+    let (stream, calls) = (fixture.watch(1), ["application/grpc", "application/grpc-web"]);
+    stream.open().unwrap();
+    for content_type in calls {
+        assert_eq!(call(&fixture, ("/", content_type), time).await.body(), "answered");
+        assert_eq!(fixture.registry.len(), 1, "calls do not count");
+    }
+    let shutdown = async {
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(fixture.registry.shut_down(), 1);
+    };
+    let (answer, ()) = tokio::join!(call(&fixture, ("/", "application/grpc"), time), shutdown);
+    assert_eq!(answer.body(), "answered");
+    assert_eq!(stream.try_ended(), Some(StreamEnd::SERVER_SHUTDOWN));
+    assert_eq!(call(&fixture, ("/", "application/grpc"), time).await.body(), "answered");
+}
+
+#[tokio::test]
+async fn calls_of_a_principal_are_bounded() {
+    let settings = StreamSettings::default().with_max_per_principal(1).unwrap();
+    let fixture = Fixture::new(Some(ALLOW), settings);
+    let first = async { call(&fixture, ("/", "application/grpc"), HOUR).await };
+    let (first, second) = (first, call(&fixture, ("/", "application/grpc"), HOUR));
+    let third = async {
+        fixture.wait_for_checks(1).await;
+        sleep(Duration::from_millis(100)).await;
+        let third = call(&fixture, ("/", "application/grpc"), HOUR).await;
+        fixture.registry.end(&"alice", &1, ENDED);
+        third
+    };
+    let (first, second, third) = tokio::join!(first, second, third);
+    assert_eq!(third.headers()["grpc-status"], "8");
+    for ended in [first, second] {
+        assert_eq!(ended.headers()["grpc-status"], "16");
+    }
 }
 
 #[tokio::test]
