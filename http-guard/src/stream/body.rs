@@ -12,7 +12,8 @@ use http_body_util::{Either, Full};
 use pin_project_lite::pin_project;
 
 use super::format::{Ending, Format};
-use super::watch::{Usage, Waiter};
+use super::request_stream::Usage;
+use super::watch::Waiter;
 use super::{ResponseBody, StreamEnd, StreamWatch};
 
 pin_project! {

@@ -9,10 +9,11 @@ use std::sync::{Arc, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::group::{Due, Entry, Group};
+use super::request_stream::{RequestStream, Usage};
 use super::state::{Micros, StreamState, micros, now};
 use super::sweeper::Sweeper;
 use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
-use super::watch::{RequestStream, Usage};
 use super::{OpenStream, StreamCheck, StreamEnd, StreamSettings};
 use crate::telemetry::isolate;
 
@@ -34,27 +35,6 @@ pub(super) struct Inner<C: StreamCheck> {
 }
 
 type Shard<C> = HashMap<<C as StreamCheck>::Principal, Group<C>>;
-
-/// The streams of a principal.
-struct Group<C: StreamCheck>(Vec<Entry<C>>);
-
-/// The streams with one key.
-struct Entry<C: StreamCheck> {
-    key: C::Key,
-    streams: Vec<OpenStream<C>>,
-    next_check: Micros,
-    is_checking: bool,
-    /// That of the last request for a check. A check that started before it does not count.
-    version: u64,
-}
-
-/// A check that has to be made.
-pub(super) struct Due<C: StreamCheck> {
-    pub(super) principal: C::Principal,
-    pub(super) key: C::Key,
-    pub(super) streams: Vec<OpenStream<C>>,
-    pub(super) version: u64,
-}
 
 /// So many that opening a stream waits for the sweep of a few only.
 const SHARDS: usize = 64;
@@ -312,49 +292,6 @@ impl<C: StreamCheck> Inner<C> {
         let [first, ..] = &self.shards;
         let index = usize::try_from(hash).unwrap_or_default();
         lock(self.shards.get(index).unwrap_or(first))
-    }
-}
-
-impl<C: StreamCheck> Group<C> {
-    fn registered(&self) -> usize {
-        self.0.iter().map(|entry| entry.streams.len()).sum()
-    }
-
-    /// Counts the streams that have not ended. A client that reads nothing may keep the body of
-    /// one that has.
-    fn counted(&self) -> usize {
-        let streams = self.0.iter().flat_map(|entry| &entry.streams);
-        streams.filter(|stream| stream.0.is_counted() && stream.is_open()).count()
-    }
-
-    fn insert(&mut self, stream: OpenStream<C>, version: u64) {
-        if let Some(entry) = self.0.iter_mut().find(|entry| entry.key == stream.0.key) {
-            entry.streams.push(stream);
-            entry.request_check(version);
-        } else {
-            let (key, streams) = (stream.0.key.clone(), vec![stream]);
-            self.0.push(Entry { key, streams, next_check: 0, is_checking: false, version });
-        }
-    }
-}
-
-impl<C: StreamCheck> Entry<C> {
-    const fn is_due(&self, now: Micros) -> bool {
-        !self.is_checking && now >= self.next_check
-    }
-
-    fn request_check(&mut self, version: u64) {
-        self.next_check = 0;
-        self.version = version;
-    }
-
-    /// Returns the check of the streams that have not ended, if there are any.
-    fn start_check(&mut self, principal: &C::Principal) -> Option<Due<C>> {
-        let open = self.streams.iter().filter(|stream| stream.is_open());
-        let streams: Vec<_> = open.cloned().collect();
-        self.is_checking = !streams.is_empty();
-        let (principal, key, version) = (principal.clone(), self.key.clone(), self.version);
-        self.is_checking.then_some(Due { principal, key, streams, version })
     }
 }
 

@@ -62,8 +62,10 @@ mod entries;
 #[cfg(feature = "axum")]
 mod extract;
 mod format;
+mod group;
 mod open_stream;
 mod registry;
+mod request_stream;
 mod settings;
 mod state;
 mod sweeper;

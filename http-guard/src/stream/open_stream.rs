@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::request_stream::RequestStream;
 use super::state::{Micros, StreamState};
-use super::watch::RequestStream;
 use super::{StreamCheck, StreamEnd};
 
 /// An open stream: it dereferences to what is [known](StreamCheck::Stream) of it. Cheap to clone.

@@ -10,7 +10,8 @@ use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::entries::{Due, Inner};
+use super::entries::Inner;
+use super::group::Due;
 use super::state::{Micros, micros, now};
 use super::{StreamCheck, StreamDecision, StreamEnd, WeakStreamRegistry};
 use crate::{Supervisor, event};

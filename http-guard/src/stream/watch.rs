@@ -1,19 +1,17 @@
 //! `StreamWatch`: tells a request's streams when they end.
 
-use std::any::Any;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use http::Response;
 
-use super::condition::Conditions;
 use super::entries::Inner;
-use super::state::{Micros, Slot, StreamState, micros, now};
-use super::sync::{AtomicBool, AtomicUsize, Mutex, Ordering};
+use super::request_stream::{RequestStream, Usage, Watched};
+use super::state::{Slot, StreamState};
+use super::sync::Ordering;
 use super::{ResponseBody, StreamCheck, StreamDecision, StreamEnd, WatchedBody, watch_response};
 
 /// Watches the caller of a request, for a stream that outlives the request's check. Cheap to clone.
@@ -37,49 +35,6 @@ use super::{ResponseBody, StreamCheck, StreamDecision, StreamEnd, WatchedBody, w
 /// ```
 pub struct StreamWatch(Arc<dyn Watched>);
 
-/// The stream of a request that was allowed. It is open once it has a state.
-///
-/// One allocation has all of it, since each request pays for it.
-pub(super) struct RequestStream<C: StreamCheck> {
-    pub(super) registry: Arc<Inner<C>>,
-    pub(super) principal: C::Principal,
-    pub(super) key: C::Key,
-    pub(super) known: C::Stream,
-    /// When the caller was allowed.
-    pub(super) allowed_at: Micros,
-    /// The number of watches. The stream is closed with the last one.
-    watches: AtomicUsize,
-    /// Whether it is used as a stream. A call does not count for its principal.
-    is_counted: AtomicBool,
-    state: OnceLock<StreamState>,
-    opening: Mutex<()>,
-    /// What layers inside the one that watches require.
-    pub(super) conditions: Conditions,
-}
-
-/// How long after its request was allowed a stream delivers without a check.
-const FRESH: Duration = Duration::from_secs(1);
-
-/// What a stream is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Usage {
-    /// A call that its handler has not answered, or whose answer is complete so far. It counts for no
-    /// principal, and a shutdown leaves it to the server.
-    Call,
-    Stream,
-}
-
-trait Watched: Send + Sync {
-    fn known(&self) -> &(dyn Any + Send + Sync);
-    fn is_fresh(&self) -> bool;
-    fn conditions(&self) -> &Conditions;
-    fn watches(&self) -> &AtomicUsize;
-    fn is_counted(&self) -> bool;
-    fn state(&self) -> Option<&StreamState>;
-    fn open(self: Arc<Self>, usage: Usage) -> Result<(), StreamEnd>;
-    fn close(&self);
-}
-
 /// A waiter for an open stream, which is registered as long as this exists.
 pub(super) struct Waiter {
     watch: StreamWatch,
@@ -99,18 +54,7 @@ impl StreamWatch {
         key: C::Key,
         known: C::Stream,
     ) -> Self {
-        Self(Arc::new(RequestStream {
-            registry,
-            principal,
-            key,
-            known,
-            allowed_at: now(),
-            watches: AtomicUsize::new(1),
-            is_counted: AtomicBool::new(false),
-            state: OnceLock::new(),
-            opening: Mutex::default(),
-            conditions: Conditions::default(),
-        }))
+        Self(Arc::new(RequestStream::new(registry, principal, key, known)))
     }
 
     /// Opens a stream unless it is open.
@@ -236,71 +180,6 @@ impl StreamWatch {
     #[cfg(test)]
     pub(super) fn places(&self) -> usize {
         self.0.state().map_or(0, StreamState::places)
-    }
-}
-
-impl<C: StreamCheck> RequestStream<C> {
-    /// Returns whether the request was allowed just now.
-    pub(super) fn is_fresh(&self) -> bool {
-        now() < self.allowed_at.saturating_add(micros(FRESH))
-    }
-
-    pub(super) fn is_counted(&self) -> bool {
-        self.is_counted.load(Ordering::Acquire)
-    }
-
-    /// Counts the stream for its principal, under the lock of the registry.
-    pub(super) fn set_counted(&self) {
-        self.is_counted.store(true, Ordering::Release);
-    }
-
-    /// Returns the state of an open stream.
-    pub(super) fn state(&self) -> Option<&StreamState> {
-        self.state.get()
-    }
-
-    /// Returns the state of a stream that is being opened.
-    pub(super) fn set_state(&self, state: StreamState) -> &StreamState {
-        self.state.get_or_init(|| state)
-    }
-}
-
-impl<C: StreamCheck> Watched for RequestStream<C> {
-    fn known(&self) -> &(dyn Any + Send + Sync) {
-        &self.known
-    }
-
-    fn is_fresh(&self) -> bool {
-        self.is_fresh()
-    }
-
-    fn conditions(&self) -> &Conditions {
-        &self.conditions
-    }
-
-    fn watches(&self) -> &AtomicUsize {
-        &self.watches
-    }
-
-    fn is_counted(&self) -> bool {
-        self.is_counted()
-    }
-
-    fn state(&self) -> Option<&StreamState> {
-        self.state()
-    }
-
-    fn open(self: Arc<Self>, usage: Usage) -> Result<(), StreamEnd> {
-        let _guard = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        match (self.state.get(), usage) {
-            (None, _) => self.registry.open(&self, usage),
-            (Some(_), Usage::Stream) if !self.is_counted() => self.registry.count(&self),
-            (Some(_), _) => Ok(()),
-        }
-    }
-
-    fn close(&self) {
-        self.registry.close(self);
     }
 }
 

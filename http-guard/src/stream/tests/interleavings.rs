@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use super::super::entries::Due;
+use super::super::group::Due;
 use super::super::state::now;
 use super::*;
 

@@ -27,11 +27,15 @@ mod delivery;
 mod ends;
 #[path = "../../entries.rs"]
 mod entries;
+#[path = "../../group.rs"]
+mod group;
 #[path = "../../open_stream.rs"]
 mod open_stream;
 mod openings;
 #[path = "../../registry.rs"]
 mod registry;
+#[path = "../../request_stream.rs"]
+mod request_stream;
 #[path = "../../state.rs"]
 mod state;
 #[path = "../../sweeper.rs"]
@@ -53,7 +57,7 @@ use super::ENDED;
 use body::{WatchedBody, watch_response};
 use bytes::Bytes;
 use check::{StreamCheck, StreamCheckFuture, StreamDecision};
-use entries::Due;
+use group::Due;
 use http_body_util::{Either, Full};
 use open_stream::OpenStream;
 use registry::{StreamRegistry, WeakStreamRegistry};
