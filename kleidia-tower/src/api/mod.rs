@@ -17,8 +17,9 @@
 //!   event tells the position.
 //! - A store of your own has no records in the stream until something [seals](crate::audit::AuditStore)
 //!   them.
-//! - A node reads the log twice a second while it has such streams, and once for all of them. A slow
-//!   client has at most 64 records in memory.
+//! - A node reads the log twice a second while it has such streams, and once for all of them, up to 512
+//!   records a second: beyond these, each stream reads the store. A slow client has at most 64 records
+//!   in memory.
 //! - A comment follows every 15 seconds.
 
 mod audit;

@@ -76,6 +76,18 @@ impl Fixture {
         assert!(self.accounts.log_in(attempt).await.is_err());
     }
 
+    /// Returns the number of records that are sealed.
+    async fn log_size(&self) -> u64 {
+        self.accounts.store().checkpoint().await.unwrap().map_or(0, |checkpoint| checkpoint.size())
+    }
+
+    /// Waits until this many records are sealed.
+    async fn wait_for_log_size(&self, size: u64) {
+        while self.log_size().await < size {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     async fn log_out(&self, bearer: &str) {
         let response = self.send_as(bearer, self.api(), Method::POST, "/api/auth/logout", "").await;
         assert_eq!(response.status(), StatusCode::NO_CONTENT, "{response:?}");
@@ -85,10 +97,20 @@ impl Fixture {
 impl Events {
     /// Waits for the next record of the audit log; returns the `id` of its event.
     async fn next_id(&mut self) -> u64 {
+        self.id_of("event: audit\n").await
+    }
+
+    /// Waits for the `id` without an event, which tells the position in the audit log.
+    async fn position(&mut self) -> u64 {
+        self.id_of("id: ").await
+    }
+
+    /// Waits for an event whose text begins like this; returns its `id`.
+    async fn id_of(&mut self, start: &str) -> u64 {
         loop {
             let frame = self.0.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
             let text = String::from_utf8(frame.to_vec()).unwrap();
-            if text.starts_with("event: audit\n") {
+            if text.starts_with(start) {
                 let id = text.lines().find_map(|line| line.strip_prefix("id: "));
                 return id.unwrap().parse().unwrap();
             }
@@ -170,6 +192,46 @@ async fn policy_decides_about_the_audit_log() {
     assert_eq!(events.next().await, None);
 }
 
+/// It reads one record, and the next ones later.
+#[tokio::test]
+async fn policy_decides_about_records_that_a_slow_client_has_not_read() {
+    let policy = ReplaceablePolicy::default();
+    let mut fixture = Fixture::new().await;
+    fixture.accounts = fixture.accounts.clone().with_policy(policy.clone());
+    let (_, bearer) = fixture.user("alice", &["admin"]).await;
+    fixture.wait_for_log_size(4).await;
+    let mut events = fixture.events(&bearer, "?after=0").await;
+    assert_eq!(events.next().await.unwrap().0, "roles");
+    assert_eq!(events.next().await.unwrap().0, "audit");
+    *policy.policy.write().unwrap() = Policy::empty();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(15)).await;
+    assert_eq!(events.next().await.unwrap().0, "roles-changed");
+    assert!(timeout(Duration::from_secs(60), events.next()).await.is_err());
+}
+
+#[tokio::test]
+async fn corrupt_record_stops_no_client_that_is_behind_it() {
+    let fixture = Fixture::new().await;
+    // They share what the node reads.
+    let router = fixture.api().into_router();
+    let open = async |query| Events(fixture.open_on(router.clone(), &fixture.admin, query).await);
+    fixture.wait_for_log_size(3).await;
+    let size = fixture.log_size().await;
+    let mut before = open("?after=0").await;
+    while before.next_id().await < size {}
+    fixture.store.set_corrupt_leaf(Some(size));
+    fixture.record_failure().await;
+    assert!(timeout(Duration::from_secs(2), before.next_id()).await.is_err());
+    let mut behind = open("").await;
+    assert_eq!(behind.position().await, size + 1);
+    fixture.record_failure().await;
+    let next = timeout(Duration::from_secs(30), behind.next_id()).await;
+    assert_eq!(next.expect("a record"), size + 2);
+    fixture.store.set_corrupt_leaf(None);
+    assert_eq!(before.next_id().await, size + 1);
+}
+
 #[tokio::test]
 async fn api_without_the_audit_log_has_none_in_its_events() {
     let fixture = Fixture::new().await;
@@ -203,7 +265,7 @@ async fn client_that_reads_slowly_gets_all_records() {
         // Meanwhile the node reads them.
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    let size = fixture.accounts.store().checkpoint().await.unwrap().unwrap().size();
+    let size = fixture.log_size().await;
     assert!(size > 1_400, "{size}");
     for id in 2..=size {
         assert_eq!(slow.next_id().await, id);

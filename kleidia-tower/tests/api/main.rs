@@ -6,6 +6,9 @@ mod audit;
 mod events;
 mod login_limit;
 mod roles;
+#[allow(dead_code, reason = "shared by several tests")]
+#[path = "../support/store.rs"]
+mod store;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,12 +29,14 @@ use kleidia_tower::api::{Api, ApiRoutes};
 use kleidia_tower::audit::{AuditQuery, AuditRecord, EventKind};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::{Policy, RoleName};
-use kleidia_tower::store::MemoryStore;
 use kleidia_tower::{ClientInfo, Rejection, UserId};
+
+use self::store::FaultInjectingStore;
 
 const PASSWORD: &str = "correct horse battery staple";
 
 struct Fixture {
+    store: Arc<FaultInjectingStore>,
     accounts: Accounts,
     admin: String,
 }
@@ -45,10 +50,11 @@ impl Fixture {
     async fn with_policy(policy: Policy) -> Self {
         let options = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
         let keys = KeyRing::new([SigningKey::generate().unwrap()]).unwrap();
-        let store = Arc::new(MemoryStore::default());
-        let accounts = Accounts::new(store, Arc::new(keys), options.start().unwrap());
+        let store = Arc::new(FaultInjectingStore::default());
+        let sessions = Arc::<FaultInjectingStore>::clone(&store);
+        let accounts = Accounts::new(sessions, Arc::new(keys), options.start().unwrap());
         let accounts = accounts.with_policy(policy);
-        let fixture = Self { accounts, admin: String::new() };
+        let fixture = Self { store, accounts, admin: String::new() };
         let (_, admin) = fixture.user("root", &["admin"]).await;
         Self { admin, ..fixture }
     }

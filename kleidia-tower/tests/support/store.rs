@@ -1,5 +1,8 @@
 //! `MemoryStore` with injected errors and pauses.
 
+#[path = "pause_point.rs"]
+mod pause_point;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,7 +25,8 @@ use kleidia_tower::store::{
     ChangeContext, Committed, MemoryStore, PurgeStore, Retention, StoreError,
 };
 use kleidia_tower::{HealthError, SessionId, Timestamp, TokenDigest, UserId, UserName};
-use tokio::sync::Notify;
+
+use self::pause_point::{PausePoint, pause_at, set_pause};
 
 /// A `MemoryStore` whose operations fail or pause on request.
 #[derive(Default)]
@@ -36,14 +40,7 @@ pub(crate) struct FaultInjectingStore {
     audit_pause: Mutex<Option<Arc<PausePoint>>>,
     touch_pause: Mutex<Option<Arc<PausePoint>>>,
     settling_fails: AtomicBool,
-}
-
-/// A point at which an operation pauses: a lookup after it read the session, or a write before it
-/// starts.
-#[derive(Default)]
-pub(crate) struct PausePoint {
-    pub(crate) reached: Notify,
-    pub(crate) resumed: Notify,
+    corrupt_leaf: Mutex<Option<u64>>,
 }
 
 impl FaultInjectingStore {
@@ -60,6 +57,11 @@ impl FaultInjectingStore {
     /// Makes all operations that settle a login attempt fail, or succeed again.
     pub(crate) fn set_settling_fails(&self, fails: bool) {
         self.settling_fails.store(fails, Ordering::SeqCst);
+    }
+
+    /// Makes it impossible to read a record of the audit log, as if it was altered.
+    pub(crate) fn set_corrupt_leaf(&self, leaf: Option<u64>) {
+        *self.corrupt_leaf.lock().unwrap() = leaf;
     }
 
     /// Pauses the next update of `last_seen_at`, as if another writer was busy.
@@ -97,20 +99,6 @@ impl FaultInjectingStore {
     fn memory(&self) -> Result<&MemoryStore, StoreError> {
         let is_available = !self.is_unavailable.load(Ordering::SeqCst);
         is_available.then_some(&self.memory).ok_or_else(|| StoreError::unavailable("injected"))
-    }
-}
-
-fn set_pause(slot: &Mutex<Option<Arc<PausePoint>>>) -> Arc<PausePoint> {
-    let pause = Arc::new(PausePoint::default());
-    *slot.lock().unwrap() = Some(Arc::clone(&pause));
-    pause
-}
-
-async fn pause_at(slot: &Mutex<Option<Arc<PausePoint>>>) {
-    let pause = slot.lock().unwrap().take();
-    if let Some(pause) = pause {
-        pause.reached.notify_one();
-        pause.resumed.notified().await;
     }
 }
 
@@ -330,6 +318,18 @@ impl AuditStore for FaultInjectingStore {
 
     async fn prove(&self, sequence: u64) -> Result<Option<InclusionProof>, StoreError> {
         self.memory()?.prove(sequence).await
+    }
+
+    async fn prove_leaves(
+        &self,
+        checkpoint: &Checkpoint,
+        from: u64,
+        until: u64,
+    ) -> Result<Vec<InclusionProof>, StoreError> {
+        if self.corrupt_leaf.lock().unwrap().is_some_and(|leaf| (from..until).contains(&leaf)) {
+            return Err(StoreError::Corrupt("injected"));
+        }
+        self.memory()?.prove_leaves(checkpoint, from, until).await
     }
 
     fn log_health(&self) -> Result<(), HealthError> {

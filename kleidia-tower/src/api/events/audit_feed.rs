@@ -47,7 +47,7 @@ pub(super) struct SealedRecord {
 /// How often the log is read. Its stores seal records each 0.4 seconds.
 const INTERVAL: Duration = Duration::from_millis(500);
 /// How many of the latest records are kept in memory. A client that is further behind reads the
-/// store.
+/// store, and so do all while more than these are sealed in an interval.
 const MAX_RECENT: usize = 256;
 /// How many records a client has in memory at most.
 const MAX_BATCH: u64 = 64;
@@ -128,9 +128,14 @@ impl AuditFeed {
             self.state().recent.clear();
         } else if known < size {
             let oldest = size.saturating_sub(MAX_RECENT as u64);
-            let records = self.read_store(&checkpoint, known.max(oldest), size).await?;
+            let records = self.read_store(&checkpoint, known.max(oldest), size).await;
+            // A record that cannot be read stops the clients that reach it, and no others.
+            let records = records.unwrap_or_else(|error| {
+                log_unavailable("audit log", &error);
+                Vec::new()
+            });
             let mut state = self.state();
-            if known < oldest {
+            if known < oldest || records.is_empty() {
                 state.recent.clear();
             }
             state.recent.extend(records);

@@ -19,7 +19,8 @@ use crate::session::SessionView;
 use crate::telemetry::log_unavailable;
 
 /// How often a comment tells the client, and the proxies before it, that the stream is open. The
-/// permissions are looked up as often, since the policy can change without the roles.
+/// permissions are looked up as often, since the policy can change without the roles, and before a
+/// record is sent that a slow client has not read for as long.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The state of a client's stream.
@@ -37,8 +38,8 @@ pub(super) struct Subscriber {
     pending: VecDeque<Event>,
     /// The audit log, if the roles permit it.
     audit: Option<AuditReader>,
-    /// Whether the policy was looked up, with these roles. Otherwise no record is sent.
-    is_current: bool,
+    /// When the policy was looked up, with these roles. Without it, no record is sent.
+    checked_at: Option<Instant>,
     keep_alive: Interval,
 }
 
@@ -68,7 +69,7 @@ impl Subscriber {
             access,
             pending: VecDeque::from([roles]),
             audit: None,
-            is_current: false,
+            checked_at: None,
             keep_alive,
         })
     }
@@ -76,7 +77,7 @@ impl Subscriber {
     /// Waits for the next event. Returns `None` when nothing checks the session any more.
     pub(super) async fn next(&mut self) -> Option<Result<Event, Error>> {
         loop {
-            if (!self.is_current || self.views.has_changed().ok()?)
+            if (!self.is_current() || self.views.has_changed().ok()?)
                 && let Err(error) = self.update_access().await
             {
                 return Some(Err(error));
@@ -84,32 +85,39 @@ impl Subscriber {
             if let Some(event) = self.pending.pop_front() {
                 return Some(Ok(event));
             }
-            let mut audit = self.audit.as_mut().filter(|_| self.is_current);
+            let is_current = self.is_current();
+            let mut audit = self.audit.as_mut().filter(|_| is_current);
             if let Some(event) = audit.as_mut().and_then(|audit| audit.next_buffered()) {
                 return Some(Ok(event));
             }
             tokio::select! {
                 biased;
                 changed = self.views.changed() => {
-                    self.is_current = false;
+                    self.checked_at = None;
                     changed.ok()?;
                 }
                 _ = self.keep_alive.tick() => {
-                    self.is_current = false;
+                    self.checked_at = None;
                     return Some(Ok(Event::default().comment("")));
                 }
                 // What is delivered depends on the policy after the wait.
-                () = fill(audit) => self.is_current = false,
+                () = fill(audit) => self.checked_at = None,
             }
         }
+    }
+
+    /// Returns whether the permissions were looked up recently.
+    fn is_current(&self) -> bool {
+        self.checked_at.is_some_and(|at| at.elapsed() < KEEP_ALIVE)
     }
 
     /// Looks up the permissions of the current roles. While the policy is unavailable, nothing of
     /// the audit log is sent.
     async fn update_access(&mut self) -> Result<(), Error> {
         let roles = self.views.borrow_and_update().account.roles.clone();
+        let now = Instant::now();
         let policy = policy(&self.accounts).await;
-        self.is_current = policy.is_ok();
+        self.checked_at = policy.is_ok().then_some(now);
         let Ok(policy) = policy else { return Ok(()) };
         if !policy.permits(&roles, &Permission::built_in("audit:read")) {
             self.audit = None;
