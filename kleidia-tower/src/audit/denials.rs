@@ -76,17 +76,20 @@ impl DenialRecorder {
     /// Queues the ends of streams without waiting, once those of the same cause are collected.
     pub(super) fn record_stream_ends(&self, ended: EndedStreams) {
         let cause = ended.cause();
-        match (self.0.stream_ends.add(ended), Handle::try_current()) {
-            (Collected::Added, _) => {}
-            (Collected::Full(ended), _) => self.0.add(vec![ended.into_event()]),
-            (Collected::First, Ok(runtime)) => {
+        let Collected { due, is_first } = self.0.stream_ends.add(ended);
+        if let Some(due) = due {
+            self.0.add(vec![due.into_event()]);
+        }
+        match Handle::try_current() {
+            Ok(runtime) if is_first => {
                 #[expect(
                     clippy::disallowed_methods,
-                    reason = "supervised: without it, a flush ends the window"
+                    reason = "supervised: without it, the next end or a flush ends the window"
                 )]
                 runtime.spawn(end_collection(Arc::downgrade(&self.0), cause));
             }
-            (Collected::First, Err(_)) => self.0.end_collection(cause),
+            Err(_) if is_first => self.0.end_collection(cause),
+            _ => {}
         }
     }
 

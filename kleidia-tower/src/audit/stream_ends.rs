@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
 use crate::{ClientInfo, SessionId, Timestamp};
@@ -29,18 +29,19 @@ pub(crate) struct EndedStreams {
 /// The session, and the cause.
 pub(super) type Cause = (SessionId, &'static str);
 
-/// The ends that are collected.
+/// The ends that are collected, each with the time of the first ones.
 #[derive(Debug, Default)]
-pub(super) struct StreamEnds(Mutex<HashMap<Cause, EndedStreams>>);
+pub(super) struct StreamEnds(Mutex<Causes>);
+
+type Causes = HashMap<Cause, (Instant, EndedStreams)>;
 
 /// What is to be done about the ends of streams.
-pub(super) enum Collected {
+#[derive(Debug)]
+pub(super) struct Collected {
+    /// To be recorded now: there is no room for them, or nothing took them after their window.
+    pub(super) due: Option<EndedStreams>,
     /// They are the first ones of their cause: take them after the window.
-    First,
-    /// They were added to others.
-    Added,
-    /// There is no room. Record them.
-    Full(EndedStreams),
+    pub(super) is_first: bool,
 }
 
 impl StreamEnds {
@@ -49,27 +50,31 @@ impl StreamEnds {
         let has_room = causes.len() < MAX_CAUSES;
         match causes.entry(ended.cause()) {
             Entry::Occupied(mut found) => {
-                let streams = &mut found.get_mut().streams;
-                *streams = streams.saturating_add(ended.streams);
-                Collected::Added
+                let (since, collected) = found.get_mut();
+                if since.elapsed() >= WINDOW {
+                    let (_, earlier) = found.insert((Instant::now(), ended));
+                    return Collected { due: Some(earlier), is_first: true };
+                }
+                collected.streams = collected.streams.saturating_add(ended.streams);
+                Collected { due: None, is_first: false }
             }
             Entry::Vacant(entry) if has_room => {
-                entry.insert(ended);
-                Collected::First
+                entry.insert((Instant::now(), ended));
+                Collected { due: None, is_first: true }
             }
-            Entry::Vacant(_) => Collected::Full(ended),
+            Entry::Vacant(_) => Collected { due: Some(ended), is_first: false },
         }
     }
 
     pub(super) fn take(&self, cause: Cause) -> Option<EndedStreams> {
-        self.causes().remove(&cause)
+        self.causes().remove(&cause).map(|(_, ended)| ended)
     }
 
     pub(super) fn take_all(&self) -> Vec<EndedStreams> {
-        self.causes().drain().map(|(_, ended)| ended).collect()
+        self.causes().drain().map(|(_, (_, ended))| ended).collect()
     }
 
-    fn causes(&self) -> MutexGuard<'_, HashMap<Cause, EndedStreams>> {
+    fn causes(&self) -> MutexGuard<'_, Causes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -107,12 +112,20 @@ mod tests {
         EndedStreams { at, user, session: SessionId::new(session), code, streams: 2 }
     }
 
+    fn is_first(collected: &Collected) -> bool {
+        collected.is_first && collected.due.is_none()
+    }
+
+    fn is_added(collected: &Collected) -> bool {
+        !collected.is_first && collected.due.is_none()
+    }
+
     #[test]
     fn ends_of_one_cause_are_one_record() {
         let ends = StreamEnds::default();
-        assert!(matches!(ends.add(ended(1, "session_ended")), Collected::First));
-        assert!(matches!(ends.add(ended(1, "permission_denied")), Collected::First));
-        assert!(matches!(ends.add(ended(1, "session_ended")), Collected::Added));
+        assert!(is_first(&ends.add(ended(1, "session_ended"))));
+        assert!(is_first(&ends.add(ended(1, "permission_denied"))));
+        assert!(is_added(&ends.add(ended(1, "session_ended"))));
         let event = ends.take((SessionId::new(1), "session_ended")).unwrap().into_event();
         assert_eq!(event.reason.unwrap().to_string(), "4 streams: session_ended");
         assert!(ends.take((SessionId::new(1), "session_ended")).is_none());
@@ -124,11 +137,12 @@ mod tests {
         let ends = StreamEnds::default();
         for session in 0..MAX_CAUSES {
             let session = i64::try_from(session).unwrap();
-            assert!(matches!(ends.add(ended(session, "session_ended")), Collected::First));
+            assert!(is_first(&ends.add(ended(session, "session_ended"))));
         }
-        assert!(matches!(ends.add(ended(0, "session_ended")), Collected::Added));
-        assert!(matches!(ends.add(ended(-1, "session_ended")), Collected::Full(_)));
+        assert!(is_added(&ends.add(ended(0, "session_ended"))));
+        let full = ends.add(ended(-1, "session_ended"));
+        assert!(!full.is_first && full.due.is_some());
         assert_eq!(ends.take_all().len(), MAX_CAUSES);
-        assert!(matches!(ends.add(ended(-1, "session_ended")), Collected::First));
+        assert!(is_first(&ends.add(ended(-1, "session_ended"))));
     }
 }

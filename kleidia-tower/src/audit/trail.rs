@@ -45,9 +45,10 @@ use crate::{Clock, HealthError, Timestamp, time};
 /// The ends of a session's streams are recorded as `stream.ended`, in the background as denials, and
 /// without the limits of rejections. Those with one code within a second are one record, which has
 /// their number ([`Reason::StreamsEnded`](super::Reason::StreamsEnded)). Each node records its own. A
-/// record is lost, and counted with the denials, as a denial is. Streams that the client closes, and
-/// those whose client may come back with the same token (`unavailable`, `server_shutdown`,
-/// `too_many_streams`), are not recorded.
+/// record is lost, and counted with the denials, as a denial is. Not recorded are the ends that
+/// nobody forces: streams that the client closes, those whose session expires (`session_expired`),
+/// and those whose client may come back with the same token (`unavailable`, `server_shutdown`,
+/// `too_many_streams`).
 ///
 /// # Metrics
 /// With the feature `metrics`, the gauge `kleidia_denials_pending` is the number of denials that
@@ -165,5 +166,41 @@ impl AuditTrail {
 impl fmt::Debug for AuditTrail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuditTrail").field("sinks", &self.sinks).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+
+    use super::super::stream_ends::WINDOW;
+    use super::super::{AuditIdentity, AuditQuery};
+    use super::*;
+    use crate::store::MemoryStore;
+    use crate::{SessionId, SystemClock, UserId};
+
+    /// The runtime whose task records the first ones ends before it does.
+    #[test]
+    fn later_ends_of_a_cause_are_not_added_to_those_that_no_task_took() {
+        let store = Arc::new(MemoryStore::default());
+        let records = Arc::<MemoryStore>::clone(&store);
+        let trail = AuditTrail::new(records, AuditSinks::default(), Arc::new(SystemClock));
+        let user = AuditIdentity { id: Some(UserId::new(1)), name: "alice".to_owned() };
+        let (session, code) = (SessionId::new(1), "session_ended");
+        let end = |streams| {
+            let user = user.clone();
+            trail.record_stream_ends(|at| EndedStreams { at, user, session, code, streams });
+        };
+        let runtime = || Builder::new_current_thread().enable_all().build().unwrap();
+        runtime().block_on(async { end(1) });
+        std::thread::sleep(WINDOW);
+        runtime().block_on(async {
+            end(2);
+            trail.flush().await;
+            let records = store.records(&AuditQuery::default()).await.unwrap();
+            let reasons: Vec<_> =
+                records.iter().filter_map(|record| record.reason.as_deref()).collect();
+            assert_eq!(reasons, ["2 streams: session_ended", "1 stream: session_ended"]);
+        });
     }
 }

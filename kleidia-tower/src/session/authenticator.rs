@@ -79,7 +79,7 @@ impl SessionAuthenticator {
         Self { streams, ..self }
     }
 
-    /// Records the ends of streams as `stream.ended` in this audit trail; in none by default.
+    /// Records the forced ends of streams as `stream.ended` in this audit trail; in none by default.
     #[must_use]
     pub fn with_audit_trail(self, audit: AuditTrail) -> Self {
         Self { audit: Some(audit), ..self }

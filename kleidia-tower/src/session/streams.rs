@@ -78,6 +78,10 @@ impl SessionAuthenticator {
     /// [`StreamWatch::wrap_response`]. A [`Guard`](http_guard::Guard) returns it in
     /// [`Allowed`](http_guard::Allowed) instead.
     ///
+    /// Browsers send cookies with requests of other sites, also to open a WebSocket, whose responses
+    /// CORS does not protect. Set `SameSite` on the cookie, and compare the header `Origin` of
+    /// WebSockets with your own origins.
+    ///
     /// ```
     /// use http::{Request, Response};
     /// use http_guard::ResponseBody;
@@ -251,8 +255,8 @@ impl StreamCheck for SessionCheck {
         streams: &[OpenStream<Self>],
         end: StreamEnd,
     ) {
-        // The client may come back with the same token.
-        if end.reconnection() == Reconnection::Later {
+        // The client may come back with the same token, or nobody has ended the session.
+        if end.reconnection() == Reconnection::Later || end.code() == SESSION_EXPIRED.code() {
             return;
         }
         let Some(first) = streams.first() else { return };

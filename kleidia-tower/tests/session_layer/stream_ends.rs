@@ -103,6 +103,20 @@ async fn each_node_records_its_own() {
     assert_eq!(reasons, ["1 stream: session_ended", "2 streams: session_ended"]);
 }
 
+/// Nobody forces it, and each session that is open has one.
+#[tokio::test]
+async fn expiry_is_not_recorded() {
+    let (fixture, alice) = fixture().await;
+    let stream = Subscription::new(&fixture, &alice).await;
+    fixture.advance_clock(3600);
+    assert_eq!(stream.end().await.0, "session_expired");
+    let other = fixture.log_in("alice").await;
+    let stream = Subscription::new(&fixture, &other).await;
+    log_out(&fixture, &other).await;
+    stream.end().await;
+    assert_eq!(reasons(&recorded(&fixture, 1).await), ["1 stream: session_ended"]);
+}
+
 #[tokio::test]
 async fn only_rejections_are_recorded() {
     let (fixture, alice) = fixture().await;

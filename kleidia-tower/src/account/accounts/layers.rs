@@ -58,7 +58,7 @@ impl Accounts {
     /// [cache](crate::session::SessionCachingStore): 20 seconds by default. Each session with streams
     /// is looked up twice in a lease, so a service with many of them needs that cache.
     ///
-    /// Ends are recorded as `stream.ended`: see [`AuditTrail`](crate::audit::AuditTrail#ends-of-streams).
+    /// Forced ends are recorded as `stream.ended`: see [`AuditTrail`](crate::audit::AuditTrail#ends-of-streams).
     ///
     /// All layers of these accounts share the streams, and the limit per user.
     #[must_use]
