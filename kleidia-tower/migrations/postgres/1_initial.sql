@@ -155,8 +155,8 @@ CREATE TABLE audit (
 CREATE INDEX audit_of_user ON audit (user_name, sequence) WHERE user_name IS NOT NULL;
 CREATE INDEX audit_of_actor ON audit (actor_name, sequence) WHERE actor_name IS NOT NULL;
 CREATE INDEX audit_of_kind ON audit (kind, sequence);
--- Records are almost in the order of time.
-CREATE INDEX audit_at ON audit USING brin (at);
+-- Records are almost in the order of time. After old ones were detached, it has to be built again.
+CREATE INDEX audit_at ON audit USING brin (at) WITH (autosummarize = on);
 
 -- The records that are not sealed yet. It is a table, so that a record which is committed late is not
 -- skipped, also after the restoration of a backup.

@@ -12,7 +12,8 @@ use super::rows::Rows;
 /// An operation of the store traits, to run in a transaction.
 ///
 /// It borrows its arguments from the caller for `'a`. Only this crate creates operations, so each
-/// change of a store comes with its audit records.
+/// change of a store comes with its audit records. With the feature `testing`, rows that wrap those
+/// of the transaction can change or leave out what an operation writes.
 pub struct Operation<'a, T> {
     name: &'static str,
     run: Box<dyn for<'r> Fn(ScopedRows<'r, 'a>) -> OperationFuture<'r, T> + Send + Sync + 'a>,
@@ -48,7 +49,10 @@ impl<'a, T> Operation<'a, T> {
     }
 
     /// Returns the operation on rows that wrap those of the transaction, for a store that wraps
-    /// another one: to count statements, or to measure what some of them cost.
+    /// another one: to count statements, or to measure what some of them cost (feature `testing`).
+    ///
+    /// Such rows see each statement, also those that append audit records, and can leave it out. So
+    /// never enable the feature in production.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn on_wrapped_rows<F>(self, wrap: F) -> Self

@@ -35,10 +35,18 @@ pub(super) struct PostgresRows<'a> {
     unsent: Vec<Statement>,
 }
 
-/// A statement with its parameters. Its parts change different rows, so they have no order.
+/// A statement with its parameters. Its parts change different rows, so they have no order. One that
+/// only inserts can be repeated within a combined one; another could change a row for the second
+/// time, which PostgreSQL ignores there.
 struct Statement {
     parts: &'static [&'static str],
     parameters: Vec<Parameter>,
+}
+
+impl Statement {
+    fn only_inserts(&self) -> bool {
+        self.parts.iter().all(|part| part.starts_with("INSERT "))
+    }
 }
 
 /// How many statements are sent as one. The combinations are few, since each connection prepares
@@ -70,7 +78,7 @@ impl PostgresRows<'_> {
     pub(super) async fn flush(&mut self) -> Result<(), StoreError> {
         let (transaction, unsent) = (self.transaction, std::mem::take(&mut self.unsent));
         let mut prepared = Vec::with_capacity(unsent.len().div_ceil(MAX_COMBINED));
-        for statements in unsent.chunks(MAX_COMBINED) {
+        for statements in chunks(&unsent) {
             let statement = transaction.prepare_cached(&combine(statements)).await;
             prepared.push((statement.map_err(store_error)?, statements));
         }
@@ -135,6 +143,22 @@ impl PostgresRows<'_> {
     }
 }
 
+/// Returns the statements that are sent as one each time.
+fn chunks(mut unsent: &[Statement]) -> Vec<&[Statement]> {
+    let mut chunks = Vec::with_capacity(unsent.len().div_ceil(MAX_COMBINED));
+    while !unsent.is_empty() {
+        let candidates = unsent.iter().enumerate().take(MAX_COMBINED);
+        let count = candidates.take_while(|(index, statement)| {
+            let is_repeated = unsent.iter().take(*index).any(|it| it.parts == statement.parts);
+            !is_repeated || statement.only_inserts()
+        });
+        let (chunk, rest) = unsent.split_at(count.count());
+        chunks.push(chunk);
+        unsent = rest;
+    }
+    chunks
+}
+
 /// Returns one statement for several. The server responds once to it, and wakes the client once.
 fn combine(statements: &[Statement]) -> String {
     let (mut parts, mut offset) = (Vec::new(), 0);
@@ -149,15 +173,17 @@ fn combine(statements: &[Statement]) -> String {
     if before.is_empty() { last } else { format!("WITH {} {last}", before.join(", ")) }
 }
 
-/// Adds to the numbers of the parameters.
+/// Adds to the numbers of the parameters. A `$` without a number stays as it is.
 fn renumber(part: &str, offset: usize) -> String {
     let mut pieces = part.split('$');
     let mut sql = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let rest = piece.trim_start_matches(|character: char| character.is_ascii_digit());
-        let number = piece.strip_suffix(rest).and_then(|digits| digits.parse::<usize>().ok());
-        // Writing to a string does not fail.
-        _ = write!(sql, "${}{rest}", number.unwrap_or_default() + offset);
+        match piece.strip_suffix(rest).and_then(|digits| digits.parse::<usize>().ok()) {
+            // Writing to a string does not fail.
+            Some(number) => _ = write!(sql, "${}{rest}", number + offset),
+            None => sql.extend(["$", piece]),
+        }
     }
     sql
 }
@@ -185,6 +211,26 @@ pub(super) use select_sessions;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_insertions_are_repeated_in_one_statement() {
+        const INSERT: &[&str] = &["INSERT INTO a VALUES ($1)"];
+        const UPDATE: &[&str] = &["INSERT INTO a VALUES ($1)", "UPDATE b SET c = $1"];
+        let counts = |unsent: &[&'static [&'static str]]| {
+            let statements = unsent.iter().map(|&parts| Statement { parts, parameters: vec![] });
+            let statements: Vec<_> = statements.collect();
+            chunks(&statements).iter().map(|chunk| chunk.len()).collect::<Vec<_>>()
+        };
+        assert!(counts(&[]).is_empty());
+        assert_eq!(counts(&[INSERT; 4]), [3, 1]);
+        assert_eq!(counts(&[UPDATE; 3]), [1, 1, 1]);
+        assert_eq!(counts(&[UPDATE, INSERT, UPDATE, INSERT, INSERT]), [2, 3]);
+    }
+
+    #[test]
+    fn other_dollar_signs_are_not_numbered() {
+        assert_eq!(renumber("SELECT '$', $1, $tag$", 2), "SELECT '$', $3, $tag$");
+    }
 
     #[test]
     fn parameters_of_combined_statements_are_numbered_on() {
