@@ -37,6 +37,8 @@ struct State {
     /// The time for unsent parts.
     unsent: SendBudget,
     idle_since: Instant,
+    /// When the last response was passed to the operating system, which may still be sending it.
+    responded_at: Option<Instant>,
     /// The start of a head that is incomplete.
     head_since: Option<Instant>,
     /// The time for a write that the stream does not accept.
@@ -79,6 +81,7 @@ impl Activity {
             unsent_parts: 0,
             unsent: SendBudget::new(write),
             idle_since: now,
+            responded_at: None,
             head_since: Some(now),
             blocked: SendBudget::new(write),
             is_closing: false,
@@ -211,6 +214,11 @@ impl Activity {
         self.state().waits_for_bodies()
     }
 
+    /// Returns whether a request has ended within this time.
+    pub(super) fn has_responded_within(&self, time: Duration) -> bool {
+        self.state().responded_at.is_some_and(|at| at.elapsed() < time)
+    }
+
     /// Asks the task of the connection to close it.
     pub(super) fn request_close(&self) {
         self.state().is_closing = true;
@@ -265,6 +273,7 @@ impl Drop for OpenRequest {
         state.open_requests = state.open_requests.saturating_sub(1);
         let now = Instant::now();
         state.bodies_since = state.waits_for_bodies().then_some(now);
+        state.responded_at = Some(now);
         if state.open_requests == 0 {
             state.idle_since = now;
         }

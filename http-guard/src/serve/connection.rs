@@ -41,8 +41,11 @@ pub(super) struct Connection {
     pub(super) open_connections: Arc<OpenConnections>,
 }
 
-/// How long a connection may be without an open request while the server shuts down: an HTTP/2 client
-/// that answers no ping would delay it.
+/// How long a connection that has not responded recently may be without an open request while the
+/// server shuts down: an HTTP/2 client that answers no ping would delay it.
+///
+/// A client may read a recent response slowly, and answers the ping afterwards. If the connection was
+/// dropped before, the next `WINDOW_UPDATE` would reset it, and the rest of the response be lost.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a connection may take to end if another one needs its place.
@@ -99,7 +102,7 @@ impl Connection {
             self.protocols.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let mut watchdog = Watchdog::new(Arc::clone(&activity), self.timeouts);
-        let mut is_closing = false;
+        let (mut is_closing, mut is_draining) = (false, false);
         loop {
             tokio::select! {
                 // The connection is polled first: reads may postpone its timeouts.
@@ -118,7 +121,7 @@ impl Connection {
                     activity.start_closing();
                     watchdog.timeouts.idle = watchdog.timeouts.idle.min(DRAIN_TIMEOUT);
                     connection.as_mut().graceful_shutdown();
-                    is_closing = true;
+                    (is_closing, is_draining) = (true, true);
                 }
                 () = activity.close_requested() => {
                     event!(debug, ?peer, "connection replaced");
@@ -131,6 +134,13 @@ impl Connection {
                     is_closing = true;
                 }
                 expiry = watchdog.expired() => {
+                    let response_time = self.timeouts.write.timeout;
+                    let is_quiet = !activity.has_responded_within(response_time);
+                    if expiry == Expiry::Idle && is_draining && !is_quiet {
+                        is_draining = false;
+                        watchdog.timeouts.idle = self.timeouts.idle;
+                        continue;
+                    }
                     if expiry != Expiry::Idle || is_closing {
                         event!(debug, ?peer, ?expiry, "connection timed out");
                         return 0;

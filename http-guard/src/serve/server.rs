@@ -236,7 +236,10 @@ impl Server {
 
     /// Sets how long open requests may take to finish at shutdown: up to 24 h, 8 s by default.
     ///
-    /// A connection without an open request has a second to end, within this time.
+    /// Within this time, a connection without an open request has a second to end. If it has had a
+    /// response within the [write timeout](Self::with_write_timeout), it has the idle timeout: its
+    /// client may still be reading what the operating system has buffered, and ends the connection
+    /// afterwards. With an incomplete head it has the head timeout.
     ///
     /// The default is below the 10 s after which `docker stop` kills a process.
     ///

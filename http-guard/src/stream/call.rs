@@ -26,6 +26,8 @@ pub(crate) struct UnansweredCall {
 enum Wait {
     /// The handler has not been called.
     Uncalled,
+    /// There is no timer, and so no stream.
+    Untimed,
     /// The call is short so far.
     Short(Pin<Box<Sleep>>),
     /// A stream is open.
@@ -47,7 +49,7 @@ impl UnansweredCall {
     pub(crate) fn poll_run(&mut self, context: &mut Context<'_>) -> Poll<Option<StreamEnd>> {
         match &mut self.wait {
             Wait::Watched(waiter) => waiter.poll_delivery(context),
-            Wait::Uncalled | Wait::Short(_) => Poll::Ready(None),
+            Wait::Uncalled | Wait::Untimed | Wait::Short(_) => Poll::Ready(None),
         }
     }
 
@@ -67,10 +69,8 @@ impl UnansweredCall {
                         Err(end) => return Poll::Ready(end),
                     }
                 }
-                Wait::Uncalled => match timer() {
-                    Some(timer) => self.wait = Wait::Short(timer),
-                    None => return Poll::Pending,
-                },
+                Wait::Untimed => return Poll::Pending,
+                Wait::Uncalled => self.wait = timer().map_or(Wait::Untimed, Wait::Short),
             }
         }
     }

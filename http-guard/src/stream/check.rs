@@ -62,6 +62,9 @@ pub trait StreamCheck: Send + Sync + Sized + 'static {
     /// It runs right after a stream was opened, each half lease, when the validity of a stream ends,
     /// and on request. It is dropped if it takes longer than a quarter of the lease (at least 1 second,
     /// at most 5), and repeated after a second. At most 64 checks run at the same time.
+    ///
+    /// It must not keep an [`OpenStream`] when it has returned: the stream holds the registry, which
+    /// would live as long.
     fn check(
         &self,
         principal: Self::Principal,

@@ -22,6 +22,10 @@ impl Conditions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(condition);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Checks the conditions of a stream whose caller is allowed for this time, until one is not met.
     pub(super) async fn check(&self, mut valid_for: Option<Duration>) -> StreamDecision {
         let conditions = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -18,8 +18,10 @@
 //!
 //! A gRPC call that has not been answered within a second is watched as well: its handler may read
 //! the stream of the request first. At the end its handler is dropped, and the response has the
-//! status and no message. Such a call does not count for its principal, until twice the maximum is
-//! registered, and a shutdown leaves it to the server: its handler may have changed something.
+//! status and no message. So the handler of a call that changes something must be cancel-safe: after
+//! 0.9 seconds it may be dropped at any `.await`. A change that must be completed runs in a task of its
+//! own. Such a call does not count for its principal, until twice the maximum is registered (429, in
+//! gRPC the status 8), and a shutdown leaves it to the server.
 //!
 //! The module `websocket` (feature `websocket`) ends WebSockets with a Close frame.
 //!

@@ -1,14 +1,16 @@
 //! The task that checks the callers of open streams.
 
 use std::collections::VecDeque;
+use std::iter;
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::entries::Inner;
 use super::group::Due;
@@ -20,8 +22,8 @@ use crate::{Supervisor, event};
 const TICK: Duration = Duration::from_millis(500);
 /// How long after a check that did not succeed the next one is made.
 const RETRY: Duration = Duration::from_secs(1);
-/// How many checks run at the same time. With a store that takes 10 ms, these are 48,000 in half of
-/// the default lease.
+/// How many checks run at the same time, and for how many streams of one the conditions. With a store
+/// that takes 10 ms, these are 48,000 checks in half of the default lease.
 const MAX_CHECKS: usize = 64;
 /// How long a check may take, within these bounds a quarter of the lease: there is time for another.
 const MIN_CHECK_TIME: Duration = Duration::from_secs(1);
@@ -158,29 +160,62 @@ async fn work<C: StreamCheck>(registry: Weak<Inner<C>>, queue: Queue<C>, supervi
     loop {
         let due = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let (Some(due), Some(inner)) = (due, registry.upgrade()) else { return };
-        let started_at = now();
-        let max_time = (inner.settings.lease / 4).clamp(MIN_CHECK_TIME, MAX_CHECK_TIME);
-        let decisions = supervisor
-            .run_async_iteration(async {
-                timeout(max_time, inner.decide(&due)).await.unwrap_or_default()
-            })
-            .await;
-        let next_check = inner.apply(&due, &decisions.unwrap_or_default(), started_at);
+        let next_check = inner.check_streams(&due, &supervisor).await;
         inner.finish_check(&due, next_check);
     }
 }
 
+/// Starts to check what layers inside require of the streams whose caller is allowed. They are unknown
+/// until then. The results are their places and the decisions, `None` after a panic.
+fn check_conditions<C: StreamCheck>(
+    due: &Due<C>,
+    decisions: &mut [StreamDecision],
+    supervisor: &Supervisor,
+) -> JoinSet<(usize, Option<StreamDecision>)> {
+    let (mut checks, permits) = (JoinSet::new(), Arc::new(Semaphore::new(MAX_CHECKS)));
+    for (index, (stream, decision)) in due.streams.iter().zip(decisions).enumerate() {
+        let StreamDecision::Allow { valid_for } = *decision else { continue };
+        if stream.0.conditions.is_empty() {
+            continue;
+        }
+        *decision = StreamDecision::Unknown;
+        let (stream, supervisor) = (stream.clone(), supervisor.clone());
+        let permits = Arc::clone(&permits);
+        #[expect(clippy::disallowed_methods, reason = "supervised: each stream is an iteration")]
+        checks.spawn(async move {
+            let _permit = permits.acquire().await;
+            let check = stream.0.conditions.check(valid_for);
+            (index, supervisor.run_async_iteration(check).await)
+        });
+    }
+    checks
+}
+
 impl<C: StreamCheck> Inner<C> {
-    /// Checks the caller, and then what layers inside require of the streams.
-    async fn decide(&self, due: &Due<C>) -> Vec<StreamDecision> {
-        let (principal, key) = (due.principal.clone(), due.key.clone());
-        let mut decisions = self.check.check(principal, key, due.streams.clone()).await;
-        for (stream, decision) in due.streams.iter().zip(&mut decisions) {
-            if let StreamDecision::Allow { valid_for } = *decision {
-                *decision = stream.0.conditions.check(valid_for).await;
+    /// Checks the caller, and then what layers inside require of the streams. Each decision is
+    /// applied as soon as it is known. Returns when the streams have to be checked again.
+    async fn check_streams(&self, due: &Due<C>, supervisor: &Supervisor) -> Micros {
+        let started_at = now();
+        let max_time = (self.settings.lease / 4).clamp(MIN_CHECK_TIME, MAX_CHECK_TIME);
+        let check = async {
+            let (principal, key) = (due.principal.clone(), due.key.clone());
+            let check = self.check.check(principal, key, due.streams.clone());
+            timeout(max_time, check).await.unwrap_or_default()
+        };
+        let mut decisions = supervisor.run_async_iteration(check).await.unwrap_or_default();
+        let mut conditions = check_conditions(due, &mut decisions, supervisor);
+        let deadline = Instant::now() + max_time;
+        loop {
+            let next_check = self.apply(due, &decisions, started_at);
+            let first = timeout_at(deadline, conditions.join_next()).await;
+            let Ok(Some(first)) = first else { return next_check };
+            let others = iter::from_fn(|| conditions.try_join_next());
+            for (index, decision) in iter::once(first).chain(others).flatten() {
+                if let (Some(entry), Some(decision)) = (decisions.get_mut(index), decision) {
+                    *entry = decision;
+                }
             }
         }
-        decisions
     }
 
     /// Renews and ends streams, and returns when they have to be checked again.
@@ -193,7 +228,7 @@ impl<C: StreamCheck> Inner<C> {
         let lease = micros(self.settings.lease);
         let (mut next_check, mut ends) = (started_at.saturating_add(lease / 2), Vec::new());
         let unknown = StreamDecision::Unknown;
-        let decisions = decisions.iter().chain(std::iter::repeat(&unknown));
+        let decisions = decisions.iter().chain(iter::repeat(&unknown));
         for (stream, decision) in due.streams.iter().zip(decisions) {
             match decision {
                 StreamDecision::Allow { valid_for } => {

@@ -99,6 +99,15 @@ impl StreamWatch {
     /// Adds a condition, which is checked each time the caller is: for layers inside the one that
     /// watches. The stream goes on only while all conditions return [`StreamDecision::Allow`].
     ///
+    /// The conditions of a stream have a quarter of the lease (at least 1 second, at most 5) after the
+    /// check of the caller. If one hangs or panics, this stream is
+    /// [unknown](StreamDecision::Unknown), and no other. Up to 64 streams with one key are checked at
+    /// the same time.
+    ///
+    /// A condition must not hold a [`StreamWatch`] of its request: neither would be dropped, and the
+    /// stream would stay open and count for its principal. It gets what it needs by
+    /// [`Self::stream`] before.
+    ///
     /// ```
     /// # use std::sync::Arc;
     /// # use std::sync::atomic::{AtomicBool, Ordering};

@@ -5,10 +5,12 @@ use std::time::Duration;
 use http::{HeaderMap, Version};
 use http_guard::serve::Server;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{HTTP2_START, SHORT, TEST_TIMEOUT, TestServer, VERSIONS, read_to_end};
+use crate::support::{
+    BUFFERED_OCTETS, HTTP2_START, SHORT, TEST_TIMEOUT, TestServer, VERSIONS, read_to_end,
+};
 
 #[tokio::test]
 async fn open_requests_finish() {
@@ -44,6 +46,48 @@ async fn silent_connections_do_not_delay_it() {
     silent.read_exact(&mut frame_header).await.unwrap();
     let summary = timeout(TEST_TIMEOUT, running.stop()).await.unwrap().unwrap();
     assert!(summary.is_clean(), "{summary:?}");
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// An initial window of 1 MiB.
+const SETTINGS: &[u8] = b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\x10\0\0";
+/// 1 MiB for the connection.
+const WINDOW_UPDATE: &[u8] = b"\0\0\x04\x08\0\0\0\0\0\0\x10\0\0";
+/// `GET`, `http`, and the path as a literal (RFC 7541, 6.2.2).
+const REQUEST: &[u8] = b"\0\0\x0d\x01\x05\0\0\0\x01\x82\x86\x04\x09/buffered";
+
+/// A client that reads slowly, and opens its window meanwhile.
+#[tokio::test]
+async fn slow_client_receives_what_the_operating_system_buffers() {
+    let running = TestServer::start_buffering(Server::new());
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    let mut client = socket.connect(running.address).await.unwrap();
+    client.write_all(&[PREFACE, SETTINGS, WINDOW_UPDATE, REQUEST].concat()).await.unwrap();
+    sleep(SHORT).await;
+    let mut ended = running.stop();
+    // Longer than the second that other connections have.
+    let early = timeout(4 * SHORT, &mut ended).await;
+    assert!(early.is_err(), "the client has not read the response: {early:?}");
+    let mut octets = 0;
+    loop {
+        let mut head = [0; 9];
+        client.read_exact(&mut head).await.unwrap();
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        client.read_exact(&mut payload).await.unwrap();
+        if head[3] == 0 {
+            octets += payload.len();
+            // As after each read of a client: it would reset a socket that is closed.
+            client.write_all(WINDOW_UPDATE).await.unwrap();
+        }
+        if head[3] == 0 && head[4] & 1 == 1 {
+            break;
+        }
+    }
+    assert_eq!(octets, BUFFERED_OCTETS);
+    drop(client);
+    assert!(timeout(TEST_TIMEOUT, ended).await.unwrap().unwrap().is_clean());
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, interval, sleep, timeout};
@@ -26,6 +26,9 @@ pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) const SHORT: Duration = Duration::from_millis(400);
 /// What an HTTP/2 client sends first: the preface and empty settings.
 pub(crate) const HTTP2_START: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// The length of a response that the socket of [`TestServer::start_buffering`] takes at once.
+pub(crate) const BUFFERED_OCTETS: usize = 192 * 1024;
 
 pub(crate) const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
@@ -44,7 +47,19 @@ impl TestServer {
     }
 
     pub(crate) async fn start_on(server: Server, address: &str) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+        Self::start_with(server, TcpListener::bind(address).await.unwrap())
+    }
+
+    /// Starts a server whose sockets take [`BUFFERED_OCTETS`] that the client does not read.
+    pub(crate) fn start_buffering(server: Server) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        let octets = u32::try_from(2 * BUFFERED_OCTETS).unwrap();
+        socket.set_send_buffer_size(octets).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self::start_with(server, socket.listen(16).unwrap())
+    }
+
+    fn start_with(server: Server, listener: TcpListener) -> Self {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(async move {
@@ -95,6 +110,7 @@ pub(crate) async fn respond(
         "/echo" => request.into_body().map_err(|error| panic!("{error}")).boxed_unsync(),
         "/panic" => panic!("requested by the client"),
         "/ticks" => Ticks { left: 6, interval: interval(SHORT / 2) }.boxed_unsync(),
+        "/buffered" => text(&"x".repeat(BUFFERED_OCTETS)),
         "/large" => text(&"x".repeat(32 * 1024 * 1024)),
         _ => text("hello"),
     };

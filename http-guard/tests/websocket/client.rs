@@ -103,6 +103,16 @@ impl Client {
         read.is_ok().then_some(octets)
     }
 
+    /// Sends the head of a binary message of this length, which follows.
+    pub(crate) async fn send_head(&mut self, length: u64) {
+        let head = [&[0x82, 0x80 | 127], &length.to_be_bytes()[..], &[0; 4]].concat();
+        self.stream.write_all(&head).await.unwrap();
+    }
+
+    pub(crate) async fn send_octets(&mut self, octets: &[u8]) {
+        self.stream.write_all(octets).await.unwrap();
+    }
+
     /// Sends a frame, whose mask changes nothing.
     async fn write(&mut self, opcode: u8, payload: &[u8]) {
         let length = u8::try_from(payload.len()).unwrap();

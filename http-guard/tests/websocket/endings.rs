@@ -145,3 +145,16 @@ async fn client_closes_the_connection() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
+
+/// It is an error of the handler, which returns.
+#[tokio::test]
+async fn message_that_is_too_large_is_not_received() {
+    const MAX: usize = 1024 * 1024;
+    let service = Service::start(WebSocketSettings::default(), echo).await;
+    let mut client = service.open().await;
+    client.send_head(MAX as u64).await;
+    client.send_octets(&vec![7; MAX]).await;
+    assert_eq!(client.receive().await, Some(Frame::Binary(MAX)));
+    client.send_head(MAX as u64 + 1).await;
+    assert_eq!(client.receive().await, Some(Frame::close(1000, "")));
+}

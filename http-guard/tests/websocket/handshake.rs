@@ -41,3 +41,41 @@ async fn missing_layer_is_an_error_of_the_service() {
     let (head, _) = Client::request(address, "upgrade").await;
     assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
 }
+
+/// All other tests send no origin, as clients do that are not browsers.
+#[tokio::test]
+async fn rejects_web_pages_of_other_origins() {
+    let service = Service::start(WebSocketSettings::default(), echo).await;
+    for origin in [
+        "https://other.example",
+        "http://app.example",
+        "https://app.example:8443",
+        "https://app.example.other.example",
+        "https://app.example https://other.example",
+        "https://app.example\r\norigin: https://other.example",
+        "null",
+        "",
+    ] {
+        let (head, _) = request(&service, origin).await;
+        assert!(head.starts_with("HTTP/1.1 403 "), "{origin}: {head}");
+        assert!(head.contains("\r\ncontent-type: application/problem+json\r\n"), "{head}");
+        closed(&service).await;
+    }
+    for origin in ["https://app.example", "HTTPS://App.Example"] {
+        let (head, client) = request(&service, origin).await;
+        assert!(head.starts_with("HTTP/1.1 101 "), "{origin}: {head}");
+        drop(client);
+        closed(&service).await;
+    }
+}
+
+/// Waits until there is no stream.
+async fn closed(service: &Service) {
+    while !service.registry.is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn request(service: &Service, origin: &str) -> (String, Client) {
+    Client::request(service.address, &format!("upgrade\r\norigin: {origin}")).await
+}

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use http::Request;
+use http::{HeaderMap, Request};
 use http_guard::serve::{Server, ShutdownSummary};
-use http_guard::stream::websocket::{WatchedWebSocket, WatchedWebSocketUpgrade, WebSocketSettings};
+use http_guard::stream::websocket::{
+    WatchedWebSocket, WatchedWebSocketUpgrade, WebSocketRejection, WebSocketSettings,
+};
 use http_guard::stream::{
     OpenStream, Reconnection, StreamCheck, StreamCheckFuture, StreamDecision, StreamEnd,
     StreamRegistry, StreamSettings,
@@ -64,9 +66,10 @@ impl Service {
         let script = Arc::new(script);
         let limits = StreamSettings::default().with_max_per_principal(1).unwrap();
         let registry = StreamRegistry::new(TestCheck(Arc::clone(&script)), limits);
-        let socket = move |upgrade: WatchedWebSocketUpgrade| async move {
+        let socket = move |headers: HeaderMap, upgrade: WatchedWebSocketUpgrade| async move {
+            let upgrade = upgrade.check_origin(&headers, ["https://app.example"])?;
             let upgrade = upgrade.map(|upgrade| upgrade.protocols(["chat"]));
-            upgrade.with_settings(settings).on_upgrade(handler)
+            Ok::<_, WebSocketRejection>(upgrade.with_settings(settings).on_upgrade(handler))
         };
         let guard = TestGuard {
             registry: registry.clone(),

@@ -1,6 +1,6 @@
 //! Streams without a body: checks, ends, and the tasks of a registry.
 
-use std::future::ready;
+use std::future::{Ready, ready};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
@@ -64,6 +64,26 @@ async fn unmet_condition_of_a_layer_ends_the_stream() {
         assert_eq!(watch.ended().await, ENDED);
     }
     assert_eq!(free.try_ended(), None);
+}
+
+#[tokio::test]
+async fn condition_that_hangs_or_panics_ends_its_own_stream_only() {
+    let lease = StreamSettings::default().with_lease(Duration::from_secs(4)).unwrap();
+    let fixture = Fixture::new(Some(ALLOW), lease);
+    let [free, hanging, panicking, met, unmet] = [(); 5].map(|()| fixture.watch(1));
+    hanging.require(std::future::pending);
+    panicking.require(|| -> Ready<StreamDecision> { panic!("on purpose") });
+    met.require(|| ready(ALLOW));
+    unmet.require(|| ready(StreamDecision::End(ENDED)));
+    for watch in [&free, &hanging, &panicking, &met, &unmet] {
+        watch.open().unwrap();
+    }
+    assert_eq!(unmet.ended().await, ENDED);
+    assert_eq!(hanging.try_ended(), None, "nothing waits for it");
+    for watch in [hanging, panicking] {
+        assert_eq!(watch.ended().await, StreamEnd::UNAVAILABLE);
+    }
+    assert_eq!((free.try_ended(), met.try_ended()), (None, None));
 }
 
 /// A check that started before a stream was opened does not count as its check.

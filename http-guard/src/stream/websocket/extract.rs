@@ -5,12 +5,14 @@ use std::fmt;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum_core::body::Body;
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
-use super::super::{StreamWatch, StreamWatchRejection};
+use super::super::{Reconnection, StreamEnd, StreamWatch, StreamWatchRejection};
 use super::WatchedWebSocketUpgrade;
+use crate::Problem;
 
 /// An error from extracting a [`WatchedWebSocketUpgrade`] (feature `websocket`).
 #[derive(Debug)]
@@ -20,7 +22,14 @@ pub enum WebSocketRejection {
     Upgrade(WebSocketUpgradeRejection),
     /// No layer watches the caller, or the stream cannot be opened.
     Watch(StreamWatchRejection),
+    /// A web page of another origin has sent the request.
+    OriginNotAllowed,
 }
+
+const ORIGIN_NOT_ALLOWED: StreamEnd = StreamEnd::new(
+    Problem::forbidden("origin_not_allowed", "The origin of the page is not allowed"),
+    Reconnection::Never,
+);
 
 impl<S: Send + Sync> FromRequestParts<S> for WatchedWebSocketUpgrade {
     type Rejection = WebSocketRejection;
@@ -40,6 +49,7 @@ impl IntoResponse for WebSocketRejection {
         match self {
             Self::Upgrade(rejection) => rejection.into_response(),
             Self::Watch(rejection) => rejection.into_response(),
+            Self::OriginNotAllowed => ORIGIN_NOT_ALLOWED.into_rejection().map(Body::from),
         }
     }
 }
@@ -49,6 +59,7 @@ impl fmt::Display for WebSocketRejection {
         match self {
             Self::Upgrade(rejection) => rejection.fmt(f),
             Self::Watch(rejection) => rejection.fmt(f),
+            Self::OriginNotAllowed => f.write_str("origin not allowed"),
         }
     }
 }

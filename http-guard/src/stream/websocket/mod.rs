@@ -42,7 +42,26 @@
 //! # assert!(settings().is_ok());
 //! ```
 //!
+//! # Cookies
+//! Browsers open WebSockets for the pages of any origin, and send cookies with the handshake. If
+//! cookies are credentials, set their attribute `SameSite`, and check the origin: another host of the
+//! same site is not another site.
+//! ```
+//! use axum::response::Response;
+//! use http::HeaderMap;
+//! use http_guard::stream::websocket::{WatchedWebSocketUpgrade, WebSocketRejection};
+//!
+//! async fn chat(
+//!     headers: HeaderMap,
+//!     upgrade: WatchedWebSocketUpgrade,
+//! ) -> Result<Response, WebSocketRejection> {
+//!     let upgrade = upgrade.check_origin(&headers, ["https://app.example"])?;
+//!     Ok(upgrade.on_upgrade(async |socket| drop(socket)))
+//! }
+//! ```
+//!
 //! # Rules
+//! - A message or a frame of the client has at most 1 MiB; see [`WatchedWebSocketUpgrade::map`].
 //! - The stream is opened before the request is answered: with 429 or 503 if that is impossible, as
 //!   [`StreamWatch::open`](super::StreamWatch::open) does, and with 101 (Switching Protocols)
 //!   otherwise.

@@ -7,10 +7,13 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use futures_sink::Sink as _;
+use http::HeaderMap;
+use http::header::ORIGIN;
 use tokio::time::timeout;
 
 use super::super::{StreamEnd, StreamWatch};
-use super::{WatchedWebSocket, WebSocketSettings};
+use super::{WatchedWebSocket, WebSocketRejection, WebSocketSettings};
+use crate::{event, log_text};
 
 /// A request for a WebSocket that ends with its caller (feature `websocket`).
 ///
@@ -28,14 +31,18 @@ pub struct WatchedWebSocketUpgrade {
 const NORMAL_CLOSURE: u16 = 1000;
 /// The maximum of a reason: a control frame has at most 125 octets, and the code takes two.
 const MAX_REASON: usize = 123;
+/// How large messages may be by default: axum's 64 MiB would let each client fill the memory.
+const MAX_MESSAGE_OCTETS: usize = 1024 * 1024;
 
 impl WatchedWebSocketUpgrade {
-    /// Opens a stream for a WebSocket.
+    /// Opens a stream for a WebSocket, whose client may send messages and frames of up to 1 MiB.
     ///
     /// # Errors
     /// As [`StreamWatch::open`].
     pub fn new(upgrade: WebSocketUpgrade, watch: StreamWatch) -> Result<Self, StreamEnd> {
         watch.open()?;
+        let upgrade =
+            upgrade.max_message_size(MAX_MESSAGE_OCTETS).max_frame_size(MAX_MESSAGE_OCTETS);
         Ok(Self { upgrade, watch, settings: WebSocketSettings::default() })
     }
 
@@ -47,10 +54,40 @@ impl WatchedWebSocketUpgrade {
 
     /// Configures the WebSocket: the sizes of its messages and buffers, and its subprotocols.
     ///
-    /// axum accepts messages of up to 64 MiB, and each open WebSocket has a buffer of 128 KiB for
-    /// what it receives.
+    /// For larger messages than 1 MiB, set `max_message_size` and `max_frame_size`. A larger one is an
+    /// error of the handler's [`recv`](WatchedWebSocket::recv). Each open WebSocket has a buffer of
+    /// 128 KiB for what it receives.
+    ///
+    /// `on_failed_upgrade` changes the type of the upgrade, so it cannot be set.
     pub fn map(self, configure: impl FnOnce(WebSocketUpgrade) -> WebSocketUpgrade) -> Self {
         Self { upgrade: configure(self.upgrade), ..self }
+    }
+
+    /// Rejects the request if a web page of another origin has sent it: for services whose credentials
+    /// are cookies, which browsers also send for other pages. Without this nothing is checked.
+    ///
+    /// The origins are compared with the `Origin` header without case, as a whole (RFC 6454, 6.1): a
+    /// scheme, a host, and a port unless it is that of the scheme, such as `https://app.example`. A
+    /// request without the header is allowed: a browser always sends it with a handshake. Several
+    /// headers, and `null`, are rejected.
+    ///
+    /// # Errors
+    /// [`WebSocketRejection::OriginNotAllowed`], whose response is 403 with problem details.
+    pub fn check_origin<'o>(
+        self,
+        headers: &HeaderMap,
+        allowed: impl IntoIterator<Item = &'o str>,
+    ) -> Result<Self, WebSocketRejection> {
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let (Some(origin), further) = (origins.next(), origins.next()) else { return Ok(self) };
+        let origin = origin.as_bytes();
+        let is_listed = allowed.into_iter().any(|it| origin.eq_ignore_ascii_case(it.as_bytes()));
+        if further.is_none() && is_listed {
+            return Ok(self);
+        }
+        let origin = log_text(String::from_utf8_lossy(origin));
+        event!(debug, origin, "WebSocket rejected: origin not allowed");
+        Err(WebSocketRejection::OriginNotAllowed)
     }
 
     /// Accepts the request, and runs the handler in a new task until it returns or the stream ends.

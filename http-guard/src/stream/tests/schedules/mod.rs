@@ -6,7 +6,7 @@
 //! orderings of atomics as sequentially consistent. A thread that waits for a wake-up which was lost
 //! fails the test as a deadlock, with the schedule, which `shuttle::replay` repeats.
 //!
-//! The default number of schedules is 100,000 for the ends of sessions, and as many for the rest.
+//! The default number of schedules is 100,000 for the ends of sessions, and 120,000 for the rest.
 //! `STREAM_SCHEDULES` multiplies it.
 
 #![allow(
