@@ -149,9 +149,12 @@ fn table<'a>(package: &'a Value, name: &str) -> impl Iterator<Item = (String, &'
     entries.filter_map(|(name, text)| Some((name.clone(), text.as_str()?)))
 }
 
-/// Returns whether a dependency is not only a dev-dependency.
+/// Returns whether a dependency is not only a dev-dependency, or one for WebAssembly, where no
+/// service runs.
 fn is_built(edge: &Value) -> bool {
     let kinds = edge.get("dep_kinds").and_then(Value::as_array);
-    let is_dev = |kind: &Value| kind.get("kind").and_then(Value::as_str) == Some("dev");
-    kinds.is_none_or(|kinds| !kinds.iter().all(is_dev))
+    let text = |kind: &Value, name: &str| kind.get(name).and_then(Value::as_str).map(str::to_owned);
+    let is_dev = |kind: &Value| text(kind, "kind").is_some_and(|kind| kind == "dev");
+    let is_wasm = |kind: &Value| text(kind, "target").is_some_and(|target| target.contains("wasm"));
+    kinds.is_none_or(|kinds| !kinds.iter().all(|kind| is_dev(kind) || is_wasm(kind)))
 }
