@@ -23,7 +23,7 @@ use tonic::{Code, Streaming};
 use tonic_prost::ProstCodec;
 
 use crate::TEST_TIMEOUT;
-use crate::ticks::{METHOD, from_micros, produced_at};
+use crate::ticks::{METHOD, Tick};
 
 /// A kind of stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +53,7 @@ pub(crate) enum Subscription {
 /// What a stream delivers.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// A message, and when it was produced.
-    Message(Instant),
+    Message(Tick),
     /// The last one, after which nothing came.
     End(End),
 }
@@ -70,6 +69,9 @@ pub(crate) struct End {
 /// What a stream delivered.
 #[derive(Debug)]
 pub(crate) struct Received {
+    pub(crate) messages: usize,
+    /// The messages that were produced after the end of the stream on the server.
+    pub(crate) late: usize,
     /// When the last message was produced.
     pub(crate) last_produced: Instant,
     pub(crate) end: End,
@@ -102,6 +104,11 @@ impl Client {
 
     /// Opens a stream of events. Returns the status of another response.
     pub(crate) async fn get_events(&mut self, path: &str) -> Result<EventReader, u16> {
+        self.get(path, "text/event-stream").await
+    }
+
+    /// Opens a stream of events whose content type is this one.
+    pub(crate) async fn get(&mut self, path: &str, content_type: &str) -> Result<EventReader, u16> {
         let request = Request::get(format!("http://{}{path}", self.server));
         let request = request.header(AUTHORIZATION, &self.authorization);
         self.events.ready().await.unwrap();
@@ -109,7 +116,7 @@ impl Client {
         if response.status() != StatusCode::OK {
             return Err(response.status().as_u16());
         }
-        assert_eq!(response.headers()[CONTENT_TYPE], "text/event-stream");
+        assert_eq!(response.headers()[CONTENT_TYPE], content_type);
         Ok(EventReader { body: response.into_body(), text: String::new() })
     }
 
@@ -142,7 +149,7 @@ impl Subscription {
         match self {
             Self::Events(reader) => reader.next().await,
             Self::Grpc(stream) => match stream.message().await {
-                Ok(message) => Delivery::Message(from_micros(message.expect("a message"))),
+                Ok(message) => Delivery::Message(Tick::decode(message.expect("a message"))),
                 Err(status) => Delivery::End(call_end(status.code(), status.message())),
             },
             Self::WebSocket(socket) => next_message(socket).await,
@@ -151,11 +158,17 @@ impl Subscription {
 
     /// Reads all that follows a message.
     pub(crate) async fn read_to_end(mut self, mut last_produced: Instant) -> Received {
+        let (mut messages, mut late) = (0, 0);
         loop {
             match self.next().await {
-                Delivery::Message(produced) => last_produced = produced,
+                Delivery::Message(tick) => {
+                    messages += 1;
+                    late += usize::from(tick.is_late);
+                    last_produced = tick.produced;
+                }
                 Delivery::End(end) => {
-                    return Received { last_produced, end, ended: Instant::now() };
+                    let ended = Instant::now();
+                    return Received { messages, late, last_produced, end, ended };
                 }
             }
         }
@@ -164,7 +177,7 @@ impl Subscription {
     /// Waits for a message, and returns when it was produced.
     pub(crate) async fn message(&mut self) -> Instant {
         match timeout(TEST_TIMEOUT, self.next()).await.expect("a message") {
-            Delivery::Message(produced) => produced,
+            Delivery::Message(tick) => tick.produced,
             Delivery::End(end) => panic!("{end:?}"),
         }
     }
@@ -206,7 +219,7 @@ impl EventReader {
 
     async fn delivery(&mut self, event: &str) -> Delivery {
         if let Some(message) = event.strip_prefix("data: ") {
-            return Delivery::Message(produced_at(message));
+            return Delivery::Message(Tick::decode(message.parse().unwrap()));
         }
         let end = event.strip_prefix("event: session-ended\nretry: ").expect("the last event");
         let (_, code) = end.split_once("\ndata: ").expect("a code");
@@ -225,7 +238,9 @@ fn call_end(code: Code, message: &str) -> End {
 async fn next_message(socket: &mut WebSocketStream<TcpStream>) -> Delivery {
     loop {
         match socket.next().await.expect("a Close frame").unwrap() {
-            Message::Text(text) => return Delivery::Message(produced_at(&text)),
+            Message::Text(text) => {
+                return Delivery::Message(Tick::decode(text.parse().unwrap()));
+            }
             Message::Close(frame) => {
                 let frame = frame.expect("a code");
                 // Completes the closing handshake.

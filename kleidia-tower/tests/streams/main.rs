@@ -11,6 +11,8 @@
 
 mod client;
 mod clocks;
+mod endings;
+mod feed;
 mod load;
 mod node;
 #[path = "../support/numbered.rs"]

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Empty};
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Full};
 use http_guard::serve::{Server, ShutdownSummary};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use kleidia_tower::ClientInfo;
 use kleidia_tower::access_token::KeyRing;
 use kleidia_tower::account::{Accounts, LoginRequest, TokenSet};
 use kleidia_tower::api::Api;
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
-use kleidia_tower::rbac::RoleName;
+use kleidia_tower::rbac::{Permission, Policy, Requirement, RoleName};
 use kleidia_tower::session::{SessionEvent, SessionStore as _};
 use kleidia_tower::store::{PostgresOptions, PostgresStore, Store};
+use kleidia_tower::{ClientInfo, UserId};
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -27,6 +29,7 @@ use crate::numbered::audit_key;
 use crate::ticks;
 
 const PASSWORD: &str = "correct horse battery staple";
+const ADMIN: &str = "root";
 
 /// A running node.
 pub(crate) struct Node {
@@ -37,9 +40,10 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Serves streams with a message in each interval.
+    /// Serves streams with a message in each interval to those who may read ticks.
     pub(crate) async fn start(accounts: Accounts, server: Server, interval: Duration) -> Self {
-        let streams = ticks::routes(interval).layer(accounts.session_layer());
+        let readers = accounts.require(Requirement::permission(read_ticks()));
+        let streams = ticks::routes(interval).layer(readers).layer(accounts.session_layer());
         let api = Api::new(accounts.clone()).into_router();
         let router = Router::new().nest("/api", api).merge(streams);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -64,6 +68,11 @@ impl Node {
         self.accounts.create_user(None, name, PASSWORD.into(), roles, client).await.unwrap();
     }
 
+    pub(crate) async fn log_in_as_admin(&self) -> TokenSet {
+        self.accounts.ensure_admin(ADMIN, PASSWORD.into()).await.unwrap();
+        self.log_in(ADMIN).await
+    }
+
     pub(crate) async fn log_in(&self, name: &str) -> TokenSet {
         let request = LoginRequest {
             user_name: name.to_owned(),
@@ -74,18 +83,39 @@ impl Node {
         self.accounts.log_in(request).await.unwrap()
     }
 
-    /// Logs out over the API. Returns when that began, and when the response arrived.
+    /// Logs out. Returns when that began, and when the response arrived.
     pub(crate) async fn log_out(&self, tokens: &TokenSet) -> (Instant, Instant) {
-        let client: Client<_, Empty<bytes::Bytes>> =
-            Client::builder(TokioExecutor::new()).build_http();
+        self.send(tokens, Method::POST, "/auth/logout", "").await
+    }
+
+    /// Updates the account of a user. Returns the times as [`Self::log_out`] does.
+    pub(crate) async fn update_user(
+        &self,
+        admin: &TokenSet,
+        user: UserId,
+        update: &'static str,
+    ) -> (Instant, Instant) {
+        self.send(admin, Method::PATCH, &format!("/admin/users/{user}"), update).await
+    }
+
+    /// Sends a request to the API.
+    async fn send(
+        &self,
+        caller: &TokenSet,
+        method: Method,
+        path: &str,
+        body: &'static str,
+    ) -> (Instant, Instant) {
+        let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
         let request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("http://{}/api/auth/logout", self.address))
-            .header("authorization", bearer(tokens));
+            .method(method)
+            .uri(format!("http://{}/api{path}", self.address))
+            .header(AUTHORIZATION, bearer(caller))
+            .header(CONTENT_TYPE, "application/json");
         let started = Instant::now();
-        let response = client.request(request.body(Empty::new()).unwrap()).await.unwrap();
+        let response = client.request(request.body(body.into()).unwrap()).await.unwrap();
         let answered = Instant::now();
-        assert_eq!(response.status(), StatusCode::NO_CONTENT);
+        assert!(response.status().is_success(), "{path}: {}", response.status());
         drop(response.into_body().collect().await.unwrap());
         (started, answered)
     }
@@ -95,9 +125,14 @@ pub(crate) fn bearer(tokens: &TokenSet) -> String {
     format!("Bearer {}", tokens.access_token.expose_secret())
 }
 
+fn read_ticks() -> Permission {
+    "ticks:read".parse().unwrap()
+}
+
 pub(crate) fn accounts(store: Arc<dyn Store>, keys: &KeyRing) -> Accounts {
     let hasher = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
-    Accounts::new(store, Arc::new(keys.clone()), hasher.start().unwrap())
+    let policy = Policy::default().with_role(RoleName::user(), [read_ticks()]);
+    Accounts::new(store, Arc::new(keys.clone()), hasher.start().unwrap()).with_policy(policy)
 }
 
 /// Opens the store of a node, and waits until it receives events of others.

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use crate::client::{Client, Delivery, Kind};
 use crate::node::{Node, accounts, bearer};
 use crate::sockets::{connections, wait_until};
+use crate::ticks::Tick;
 use crate::{PROCESSORS, TEST_TIMEOUT};
 
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -135,4 +136,19 @@ async fn body_that_is_always_ready_ends() {
     node.log_out(&alice).await;
     let last = timeout(TEST_TIMEOUT, last).await.expect("an end").unwrap();
     assert!(matches!(last, Delivery::End(end) if end.code == "session_ended"));
+}
+
+/// The other tests rely on it: what is produced after the end says so, if it is delivered.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_after_the_end_of_a_stream_that_is_not_wrapped_are_late() {
+    let _processors = PROCESSORS.read().await;
+    let (node, alice) = node().await;
+    let mut client = Client::connect(node.address, &bearer(&alice)).await;
+    let mut events = client.get("/unwatched", "text/plain").await.unwrap();
+    assert!(matches!(events.next().await, Delivery::Message(Tick { is_late: false, .. })));
+    node.log_out(&alice).await;
+    let late = async {
+        while !matches!(events.next().await, Delivery::Message(Tick { is_late: true, .. })) {}
+    };
+    timeout(TEST_TIMEOUT, late).await.expect("a late message");
 }

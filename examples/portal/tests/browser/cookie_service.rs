@@ -7,17 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::sse::{Event, Sse};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{any, get};
+use axum::{Extension, Router};
 use futures_util::{Stream, stream};
 use http::StatusCode;
 use http::header::COOKIE;
 use http_guard::serve::Server;
+use http_guard::stream::StreamWatch;
 use http_guard::stream::websocket::WatchedWebSocketUpgrade;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{Accounts, LoginRequest, TokenSet};
@@ -48,6 +49,7 @@ pub(crate) struct CookieService {
 struct Counts {
     requests: AtomicUsize,
     events: AtomicU64,
+    late_echoes: AtomicUsize,
 }
 
 /// The accounts of a node. The nodes share the store.
@@ -99,6 +101,11 @@ impl CookieService {
         self.counts.requests.load(Ordering::SeqCst)
     }
 
+    /// Returns how many messages were sent to WebSockets whose stream had ended before.
+    pub(crate) fn late_echoes(&self) -> usize {
+        self.counts.late_echoes.load(Ordering::SeqCst)
+    }
+
     /// Stops this node as at a shutdown. Returns its address, which is free then.
     pub(crate) async fn stop(self) -> SocketAddr {
         self.stop.send(()).unwrap();
@@ -138,12 +145,18 @@ async fn events(
     }))
 }
 
-async fn echo(upgrade: WatchedWebSocketUpgrade) -> Response {
-    upgrade.on_upgrade(async |mut socket| {
+async fn echo(
+    State((_, counts)): State<Service>,
+    Extension(watch): Extension<StreamWatch>,
+    upgrade: WatchedWebSocketUpgrade,
+) -> Response {
+    upgrade.on_upgrade(async move |mut socket| {
         while let Some(Ok(message)) = socket.recv().await {
+            let is_late = watch.try_ended().is_some();
             if socket.send(message).await.is_err() {
                 break;
             }
+            counts.late_echoes.fetch_add(usize::from(is_late), Ordering::SeqCst);
         }
     })
 }
