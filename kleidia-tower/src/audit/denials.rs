@@ -1,7 +1,6 @@
 //! Records denials, summaries of rejections and ends of streams in the background, through a bounded
 //! queue.
 
-use std::collections::VecDeque;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -11,6 +10,7 @@ use async_trait::async_trait;
 use http_guard::{LogLimiter, event, log_text_up_to};
 use tokio::runtime::Handle;
 
+use super::denial_queue::{Batch, Queue};
 use super::rejection_limiter::{RejectionLimiter, WindowId};
 use super::stream_ends::{Cause, Collected, EndedStreams, StreamEnds, WINDOW};
 use super::{AuditEvent, AuditSinks, AuditStore, Reason, RejectionLimits};
@@ -18,11 +18,6 @@ use crate::HealthError;
 use crate::background_writer::{BackgroundWriter, BackgroundWrites};
 use crate::store::StoreError;
 use crate::telemetry::MAX_ERROR_CHARACTERS;
-
-/// The maximum number of denials that wait for the writer.
-pub(super) const MAX_PENDING: usize = 4096;
-/// The maximum number of denials that one transaction records.
-const BATCH: usize = 256;
 
 /// Records denials in the background, so that no response waits for the store's writer. Clones
 /// share it.
@@ -43,9 +38,6 @@ struct Denials {
     unreported: AtomicU64,
     reports: LogLimiter,
 }
-
-/// The denials of one transaction, each with its events.
-type Batch = Vec<Vec<AuditEvent>>;
 
 impl DenialRecorder {
     pub(super) fn new(
@@ -78,7 +70,7 @@ impl DenialRecorder {
         let cause = ended.cause();
         let Collected { due, is_first } = self.0.stream_ends.add(ended);
         if let Some(due) = due {
-            self.0.add(vec![due.into_event()]);
+            self.0.add_end(due);
         }
         match Handle::try_current() {
             Ok(runtime) if is_first => {
@@ -118,7 +110,7 @@ impl DenialRecorder {
     pub(super) async fn flush(&self) {
         self.0.add_summaries(self.0.limiter.take_summaries());
         for ended in self.0.stream_ends.take_all() {
-            self.0.add(vec![ended.into_event()]);
+            self.0.add_end(ended);
         }
         self.0.writer.flush().await;
     }
@@ -128,7 +120,7 @@ impl DenialRecorder {
     }
 
     pub(super) fn health(&self) -> Result<(), HealthError> {
-        if self.0.writer.with_pending(VecDeque::len) >= MAX_PENDING {
+        if self.0.writer.with_pending(Queue::is_full) {
             return Err(HealthError::Failed("queue full".to_owned()));
         }
         self.0.writer.health()
@@ -154,7 +146,7 @@ async fn end_collection(recorder: Weak<Inner>, cause: Cause) {
 impl Inner {
     fn end_collection(&self, cause: Cause) {
         if let Some(ended) = self.stream_ends.take(cause) {
-            self.add(vec![ended.into_event()]);
+            self.add_end(ended);
         }
     }
 
@@ -164,34 +156,36 @@ impl Inner {
         }
     }
 
-    /// Queues events without waiting. If there is no room, they are lost.
+    /// Queues the events of a denial without waiting. If there is no room, they are lost.
     fn add(&self, events: Vec<AuditEvent>) {
         let rejections = rejections(&events);
-        let is_added = self.writer.add(|pending| {
-            let has_room = pending.len() < MAX_PENDING;
-            if has_room {
-                pending.push_back(events);
-            }
-            has_room
-        });
-        match is_added {
+        self.queue(rejections, |queue| queue.push_denial(events));
+    }
+
+    /// Queues the record of ended streams without waiting. If there is no room, it is lost.
+    fn add_end(&self, ended: EndedStreams) {
+        self.queue(1, |queue| queue.push_end(ended));
+    }
+
+    fn queue(&self, records: u64, add: impl FnOnce(&mut Queue) -> bool) {
+        match self.writer.add(add) {
             Some(true) => add_to_pending(1.0),
-            Some(false) => self.writer.writes().lose(rejections, &"queue full"),
-            None => self.writer.writes().lose(rejections, &"no Tokio runtime"),
+            Some(false) => self.writer.writes().lose(records, &"queue full"),
+            None => self.writer.writes().lose(records, &"no Tokio runtime"),
         }
     }
 }
 
 #[async_trait]
 impl BackgroundWrites for Denials {
-    type Pending = VecDeque<Vec<AuditEvent>>;
+    type Pending = Queue;
     type Batch = Batch;
 
     const TASK: &'static str = "denials";
     const MAX_ATTEMPTS: u32 = 3;
 
-    fn next_batch(pending: &mut Self::Pending) -> Option<Batch> {
-        let batch: Vec<_> = pending.drain(..pending.len().min(BATCH)).collect();
+    fn next_batch(pending: &mut Queue) -> Option<Batch> {
+        let batch = pending.next_batch();
         (!batch.is_empty()).then_some(batch)
     }
 
@@ -271,9 +265,33 @@ fn add_to_pending(denials: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{AuditQuery, EventKind, Outcome};
+    use crate::audit::{AuditIdentity, AuditQuery, EventKind, Outcome};
     use crate::store::{ChangeContext, MemoryStore};
-    use crate::{ClientInfo, Timestamp};
+    use crate::{ClientInfo, SessionId, Timestamp};
+
+    /// A withdrawn key ends the streams of all sessions.
+    #[tokio::test]
+    async fn ends_of_many_sessions_take_no_room_of_denials() {
+        const SESSIONS: usize = 20_000;
+        let store = Arc::new(MemoryStore::default());
+        let (of_store, limits) = (Arc::<MemoryStore>::clone(&store), RejectionLimits::default());
+        let denials = DenialRecorder::new(of_store, AuditSinks::default(), limits);
+        let at = Timestamp::constant(1_795_370_639, 0);
+        let change = ChangeContext { at, client: ClientInfo::default(), actor: None };
+        for session in 0..SESSIONS {
+            let user = AuditIdentity { id: None, name: "alice".to_owned() };
+            let session = SessionId::new(i64::try_from(session).unwrap());
+            let code = "token_invalid";
+            denials.record_stream_ends(EndedStreams { at, user, session, code, streams: 1 });
+        }
+        denials.record(vec![change.event(EventKind::PermissionDenied, Outcome::Failure, None)]);
+        denials.flush().await;
+        assert_eq!(denials.lost(), 0);
+        let of_kind = AuditQuery { kind: Some(EventKind::PermissionDenied), ..Default::default() };
+        assert_eq!(store.records(&of_kind).await.unwrap().len(), 1);
+        let ends = store.seal().await.unwrap().unwrap().size() - 1;
+        assert_eq!(ends, u64::try_from(SESSIONS).unwrap());
+    }
 
     /// The clock stands still, and no rejection follows.
     #[tokio::test]

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod checkpoint_file;
 mod conflict;
+mod denial_queue;
 mod denials;
 mod detachment;
 mod event;
