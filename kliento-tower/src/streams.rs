@@ -77,6 +77,7 @@ impl KlientoAuthLayer {
 
     /// Ends all streams, with the code `server_shutdown`, and rejects further ones. Returns how many
     /// were open. Call it when the server begins to shut down, which otherwise waits for them.
+    /// gRPC calls that are not answered may go on for 5 seconds.
     pub fn shut_down_streams(&self) -> usize {
         self.0.streams.as_ref().map_or(0, StreamRegistry::shut_down)
     }

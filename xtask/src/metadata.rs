@@ -155,6 +155,22 @@ fn is_built(edge: &Value) -> bool {
     let kinds = edge.get("dep_kinds").and_then(Value::as_array);
     let text = |kind: &Value, name: &str| kind.get(name).and_then(Value::as_str).map(str::to_owned);
     let is_dev = |kind: &Value| text(kind, "kind").is_some_and(|kind| kind == "dev");
-    let is_wasm = |kind: &Value| text(kind, "target").is_some_and(|target| target.contains("wasm"));
+    let is_wasm = |kind: &Value| text(kind, "target").is_some_and(|target| is_wasm_alone(&target));
     kinds.is_none_or(|kinds| !kinds.iter().all(|kind| is_dev(kind) || is_wasm(kind)))
+}
+
+fn is_wasm_alone(target: &str) -> bool {
+    target.contains("wasm") && !target.contains("not(")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_built_for_webassembly_alone_is_left_out() {
+        assert!(is_wasm_alone(r#"cfg(all(target_arch = "wasm32", target_os = "wasi"))"#));
+        assert!(!is_wasm_alone(r#"cfg(not(target_arch = "wasm32"))"#));
+        assert!(!is_wasm_alone("cfg(unix)"));
+    }
 }

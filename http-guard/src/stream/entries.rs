@@ -6,6 +6,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::mem;
 use std::ptr;
 use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -30,7 +31,8 @@ pub(super) struct Inner<C: StreamCheck> {
     is_sweep_requested: AtomicBool,
     hasher: RandomState,
     versions: AtomicU64,
-    shutdown: OnceLock<StreamEnd>,
+    /// The end at a shutdown, and when calls end, too.
+    shutdown: OnceLock<(StreamEnd, Micros)>,
     pub(super) sweeper: Sweeper,
 }
 
@@ -38,6 +40,9 @@ type Shard<C> = HashMap<<C as StreamCheck>::Principal, Group<C>>;
 
 /// So many that opening a stream waits for the sweep of a few only.
 const SHARDS: usize = 64;
+/// How long calls may go on after a shutdown has begun: their handlers may have changed something.
+/// It is shorter than the default drain of servers, so that they end with a status.
+const CALL_GRACE: Duration = Duration::from_secs(5);
 
 impl<C: StreamCheck> Inner<C> {
     pub(super) fn new(check: C, settings: StreamSettings) -> Self {
@@ -102,7 +107,7 @@ impl<C: StreamCheck> Inner<C> {
         group: Option<&Group<C>>,
         stream: &RequestStream<C>,
     ) -> Result<(), StreamEnd> {
-        if let Some(end) = self.shutdown.get() {
+        if let Some((end, _)) = self.shutdown.get() {
             return Err(*end);
         }
         if group.map_or(0, Group::counted) >= self.settings.max_per_principal {
@@ -176,6 +181,9 @@ impl<C: StreamCheck> Inner<C> {
         }
         for (principal, key, streams) in expired {
             self.end_streams(&principal, &key, &streams, StreamEnd::UNAVAILABLE);
+        }
+        if let Some((end, _)) = self.shutdown.get().filter(|(_, calls_end)| now >= *calls_end) {
+            self.end_all(*end);
         }
         due
     }
@@ -257,9 +265,9 @@ impl<C: StreamCheck> Inner<C> {
         self.request_checks();
     }
 
-    /// Ends all streams, and rejects further ones. The server waits for calls.
+    /// Ends all streams, and rejects further ones. Calls may finish for [`CALL_GRACE`].
     pub(super) fn shut_down(&self, end: StreamEnd) -> usize {
-        self.shutdown.get_or_init(|| end);
+        self.shutdown.get_or_init(|| (end, now().saturating_add(micros(CALL_GRACE))));
         self.end_where(|stream| stream.0.is_counted(), end)
     }
 

@@ -21,7 +21,8 @@
 //! status and no message. So the handler of a call that changes something must be cancel-safe: after
 //! 0.9 seconds it may be dropped at any `.await`. A change that must be completed runs in a task of its
 //! own. Such a call does not count for its principal, until twice the maximum is registered (429, in
-//! gRPC the status 8), and a shutdown leaves it to the server.
+//! gRPC the status 8), and it may finish within 5 seconds of a shutdown. A response whose body waits
+//! is a stream from then on.
 //!
 //! The module `websocket` (feature `websocket`) ends WebSockets with a Close frame.
 //!

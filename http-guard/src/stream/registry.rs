@@ -49,7 +49,7 @@ impl<C: StreamCheck> StreamRegistry<C> {
 
     /// Ends all streams with [`StreamEnd::SERVER_SHUTDOWN`], and rejects further ones. Returns how
     /// many. Call it when the server begins to shut down, which would otherwise wait for the
-    /// streams.
+    /// streams. gRPC calls that are not answered may go on for 5 seconds.
     #[expect(clippy::must_use_candidate, reason = "it is called to end them")]
     pub fn shut_down(&self) -> usize {
         self.0.shut_down(StreamEnd::SERVER_SHUTDOWN)

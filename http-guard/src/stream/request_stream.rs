@@ -34,7 +34,7 @@ pub(super) struct RequestStream<C: StreamCheck> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Usage {
     /// A call that its handler has not answered, or whose answer is complete so far. It counts for no
-    /// principal, and a shutdown leaves it to the server.
+    /// principal, and has a while to finish at a shutdown.
     Call,
     Stream,
 }
@@ -118,7 +118,8 @@ impl<C: StreamCheck> Watched for RequestStream<C> {
     }
 
     fn is_counted(&self) -> bool {
-        self.is_counted()
+        // It is counted before it has a state.
+        self.state.get().is_some() && self.is_counted()
     }
 
     fn state(&self) -> Option<&StreamState> {

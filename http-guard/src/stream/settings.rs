@@ -40,7 +40,8 @@ impl StreamSettings {
     }
 
     /// Sets how many streams one principal may have open: 1 to 1,000,000, 1,000 by default. A
-    /// further one is rejected with 429.
+    /// further one is rejected with 429. Together with gRPC calls that are not answered, and with ended
+    /// streams whose clients do not read, there are at most twice as many.
     ///
     /// # Errors
     /// [`SettingError`] outside of these bounds.

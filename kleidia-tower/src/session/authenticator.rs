@@ -103,6 +103,7 @@ impl SessionAuthenticator {
 
     /// Ends all streams, with the code `server_shutdown`, and rejects further ones. Returns how many
     /// were open. Call it when the server begins to shut down, which otherwise waits for them.
+    /// gRPC calls that are not answered may go on for 5 seconds.
     #[expect(clippy::must_use_candidate, reason = "it is called to end them")]
     pub fn shut_down_streams(&self) -> usize {
         self.streams.shut_down()

@@ -102,6 +102,39 @@ async fn call_ends_before_it_is_answered() {
     }
 }
 
+/// Its response is not a stream either, as long as it does not wait.
+#[tokio::test]
+async fn response_after_long_is_delivered_at_the_limit_and_during_a_shutdown() {
+    let settings = StreamSettings::default().with_max_per_principal(1).unwrap();
+    let fixture = Fixture::new(Some(ALLOW), settings);
+    let stream = fixture.watch(1);
+    stream.open().unwrap();
+    for shuts_down in [false, true] {
+        let watch = fixture.watch(1);
+        sleep(Duration::from_millis(1100)).await;
+        if shuts_down {
+            fixture.registry.shut_down();
+        }
+        let response = Response::builder().header("content-type", "application/grpc");
+        let response = response.body("answered".to_owned()).unwrap();
+        let body = watch.wrap_response(response).into_body().collect().await.unwrap();
+        assert_eq!(body.trailers(), None);
+        assert_eq!(body.to_bytes(), "answered");
+    }
+}
+
+#[tokio::test]
+async fn call_ends_some_seconds_after_a_shutdown() {
+    let fixture = Fixture::allowing();
+    let shutdown = async {
+        fixture.wait_for_checks(1).await;
+        assert_eq!(fixture.registry.shut_down(), 0);
+    };
+    let (response, ()) = tokio::join!(call(&fixture, ("/", "application/grpc"), HOUR), shutdown);
+    assert_eq!(response.headers()["grpc-status"], "14");
+    assert_eq!(response.headers()["grpc-retry-pushback-ms"], "1000");
+}
+
 /// Its handler may have changed something, and clients repeat what is rejected as unavailable.
 #[tokio::test]
 async fn long_call_is_answered_at_the_limit_and_during_a_shutdown() {

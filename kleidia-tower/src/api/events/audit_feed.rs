@@ -129,11 +129,14 @@ impl AuditFeed {
         } else if known < size {
             let oldest = size.saturating_sub(MAX_RECENT as u64);
             let records = self.read_store(&checkpoint, known.max(oldest), size).await;
-            // A record that cannot be read stops the clients that reach it, and no others.
-            let records = records.unwrap_or_else(|error| {
-                log_unavailable("audit log", &error);
-                Vec::new()
-            });
+            // A corrupt record stops the clients that reach it, and no others.
+            let records = records.or_else(|error| match error {
+                StoreError::Corrupt(_) => {
+                    log_unavailable("audit log", &error);
+                    Ok(Vec::new())
+                }
+                error => Err(error),
+            })?;
             let mut state = self.state();
             if known < oldest || records.is_empty() {
                 state.recent.clear();
