@@ -45,10 +45,9 @@ use crate::{Clock, HealthError, Timestamp, time};
 /// The ends of a session's streams are recorded as `stream.ended`, in the background as denials, and
 /// without the limits of rejections. Those with one code within a second are one record, which has
 /// their number ([`Reason::StreamsEnded`](super::Reason::StreamsEnded)). Each node records its own. A
-/// record is lost, and counted with the denials, as a denial is. Not recorded are the ends that
-/// nobody forces: streams that the client closes, those whose session expires (`session_expired`),
-/// and those whose client may come back with the same token (`unavailable`, `server_shutdown`,
-/// `too_many_streams`).
+/// record is lost, and counted with the denials, as a denial is. Not recorded are streams that the
+/// client or the handler ends, and those whose client may come back with the same token
+/// (`unavailable`, `server_shutdown`, `too_many_streams`).
 ///
 /// # Metrics
 /// With the feature `metrics`, the gauge `kleidia_denials_pending` is the number of denials that

@@ -255,8 +255,8 @@ impl StreamCheck for SessionCheck {
         streams: &[OpenStream<Self>],
         end: StreamEnd,
     ) {
-        // The client may come back with the same token, or nobody has ended the session.
-        if end.reconnection() == Reconnection::Later || end.code() == SESSION_EXPIRED.code() {
+        // The client may come back with the same token.
+        if end.reconnection() == Reconnection::Later {
             return;
         }
         let Some(first) = streams.first() else { return };
