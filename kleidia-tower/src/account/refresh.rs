@@ -7,6 +7,7 @@ use super::{AccountError, Accounts, TokenSet};
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
 use crate::opaque_token::OpaqueToken;
 use crate::session::{RefreshCheck, Rotation, RotationOutcome};
+use crate::store::rows::is_retry;
 use crate::store::{ChangeContext, StoreError};
 use crate::{ClientInfo, time};
 
@@ -95,11 +96,11 @@ impl Accounts {
             }
             Some(reason) => (reason, AccountError::RefreshTokenInvalid),
             None => {
-                let age = consumed_at.map(|at| change.at.duration_since(at).unsigned_abs());
-                if age.is_some_and(|age| age >= self.settings().refresh_grace()) {
+                let grace = self.settings().refresh_grace();
+                if consumed_at.is_some_and(|consumed_at| !is_retry(change.at, consumed_at, grace)) {
                     return Ok(());
                 }
-                match self.refresh_limiter().check(&(account.id, age.is_some()), 1) {
+                match self.refresh_limiter().check(&(account.id, consumed_at.is_some()), 1) {
                     Ok(_) => return Ok(()),
                     Err(error) => (Reason::RateLimited, error.into()),
                 }

@@ -31,7 +31,7 @@
 //! | [`lock_administration`](AccountRows::lock_administration) | the roles of all accounts, and whether they are disabled |
 //! | [`lock_account`](AccountRows::lock_account) | an account, with its sessions, families and refresh tokens |
 //! | [`lock_failures`](FailureRows::lock_failures) | all failures and devices of a user name, also if there are none yet |
-//! | [`lock_sealing`](AuditRows::lock_sealing) | the Merkle log. Only the operations `seal` and `detach` take it, and they take no other |
+//! | [`lock_sealing`](AuditRows::lock_sealing) | the Merkle log and its keys. Only the operations `seal`, `detach`, `check_key` and `replace_key` take it, and they take no other |
 //!
 //! No lock protects the records of the audit log, so that operations don't wait for each other to
 //! append to it.
@@ -124,6 +124,7 @@ pub use audit::{AuditRows, DetachedBatch, SealedBatch, UnsealedRecord};
 pub use events::{EventRows, Publication};
 pub use failures::{FailureRow, FailureRows, FailureScope, name_digest};
 pub use refresh_token_state::RefreshTokenState;
+pub(crate) use refresh_token_state::is_retry;
 pub use refresh_tokens::{Consumed, RefreshTokenRow, RefreshTokenRows};
 pub use sessions::SessionRows;
 

@@ -216,6 +216,7 @@ cases! {
         refresh_never_shortens_session
         returns_same_successor_within_grace_period
         use_after_grace_period_is_reuse
+        lost_race_is_not_reuse_after_a_long_wait
         clock_skew_is_not_reuse
         rejects_unknown_and_expired_tokens
         refresh_replaces_expired_session

@@ -87,6 +87,16 @@ pub(super) async fn clock_skew_is_not_reuse(fixture: &StoreFixture) {
     fixture.retry(&alice, 1, 2, 50 - GRACE + 1).await;
 }
 
+/// Its time is taken before it waits for the store.
+pub(super) async fn lost_race_is_not_reuse_after_a_long_wait(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let opened = fixture.login(&alice, 1).await;
+    fixture.refresh(&alice, 1, 2, 100).await;
+    fixture.retry(&alice, 1, 2, 100 - GRACE).await;
+    fixture.retry(&alice, 1, 2, 100 - 59).await;
+    fixture.assert_reused(&alice, 1, opened.id, &[opened.id], 100 - 60).await;
+}
+
 pub(super) async fn rejects_unknown_and_expired_tokens(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
     let session = fixture.login(&alice, 1).await;

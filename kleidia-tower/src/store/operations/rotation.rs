@@ -7,7 +7,7 @@ use super::sessions::{EventList, end_families};
 use crate::account::Account;
 use crate::audit::{EventKind, Outcome, Reason};
 use crate::session::{EndReason, Rotation, RotationOutcome, Session, SessionView};
-use crate::store::rows::{Consumed, RefreshTokenRow, RefreshTokenState, Rows};
+use crate::store::rows::{Consumed, RefreshTokenRow, RefreshTokenState, Rows, is_retry};
 use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{SessionId, Timestamp, UserId, time};
 
@@ -39,8 +39,7 @@ pub(crate) async fn rotate(
     }
     match &presented.consumed {
         None => rotate_first_use(rows, rotation, presented, session, account, events).await,
-        // The clocks of nodes differ, so the earlier use may have the later time.
-        Some(consumed) if change.at.duration_since(consumed.at).unsigned_abs() < rotation.grace => {
+        Some(consumed) if is_retry(change.at, consumed.at, rotation.grace) => {
             return_successor(rows, session.id, consumed.clone(), account, events).await
         }
         Some(_) => revoke_reused(rows, presented, account, events).await,

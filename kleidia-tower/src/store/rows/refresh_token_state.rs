@@ -26,6 +26,20 @@ pub struct RefreshTokenState {
     pub consumed_at: Option<Timestamp>,
 }
 
+/// How long the use of a token may wait for the store after its time was taken: for connections,
+/// locks and repetitions, on a node that may be suspended meanwhile.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// Returns whether the use of a consumed token is a retry, and not reuse.
+///
+/// A use that began before the token was consumed has lost a race, however long it has waited since,
+/// also if the clocks of nodes differ. Without a grace period there are no retries.
+pub(crate) fn is_retry(at: Timestamp, consumed_at: Timestamp, grace: Duration) -> bool {
+    let elapsed = at.duration_since(consumed_at);
+    let max = if elapsed.is_negative() { grace.max(MAX_WAIT) } else { grace };
+    !grace.is_zero() && elapsed.unsigned_abs() < max
+}
+
 impl RefreshTokenState {
     /// Returns the state of a token, from its rows.
     #[must_use]
