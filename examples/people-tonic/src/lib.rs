@@ -12,7 +12,7 @@
 //!
 //! The layers check a call when it begins, and again while it lasts. A stream ends with the session
 //! or the bundle of its caller (`UNAUTHENTICATED`), or with the permission of its method
-//! (`PERMISSION_DENIED`), whoever sends at that moment. The service does nothing for that.
+//! (`PERMISSION_DENIED`), on whichever side a message is due. The service does nothing for that.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 

@@ -42,7 +42,7 @@ pub struct WatchedWebSocket {
     _held: oneshot::Sender<Infallible>,
 }
 
-/// The socket, which whoever closes it takes from its handler.
+/// The socket, which the layer takes from its handler to close it.
 #[derive(Clone)]
 pub(super) struct SharedSocket(Arc<Mutex<Shared>>);
 
