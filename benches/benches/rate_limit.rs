@@ -18,13 +18,12 @@ use std::future::{Ready, ready};
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
-use std::pin::pin;
 use std::process::ExitCode;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use benches::Target::AtMost;
-use benches::{Comparison, medians, rounds, time};
+use benches::{Comparison, call, medians, rounds, time};
 use cap::Cap;
 use governor::{DefaultKeyedRateLimiter, Quota};
 use http::{Request, Response};
@@ -108,18 +107,6 @@ where
         }
         responses
     })
-}
-
-fn call<S, B>(service: &mut S, request: Request<()>) -> Response<B>
-where
-    S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
-{
-    let mut context = Context::from_waker(Waker::noop());
-    assert!(service.poll_ready(&mut context).is_ready(), "always ready");
-    match pin!(service.call(request)).poll(&mut context) {
-        Poll::Ready(Ok(response)) if response.status().is_success() => response,
-        _ => panic!("rejected or pending"),
-    }
 }
 
 fn request() -> Request<()> {

@@ -46,6 +46,22 @@ impl Caller {
     }
 }
 
+/// Calls a service that never waits.
+///
+/// # Panics
+/// If the service waits, or rejects the request.
+pub fn call<S, B>(service: &mut S, request: Request<()>) -> Response<B>
+where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
+{
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut context).is_ready(), "always ready");
+    match pin!(service.call(request)).poll(&mut context) {
+        Poll::Ready(Ok(response)) if response.status().is_success() => response,
+        _ => panic!("rejected or pending"),
+    }
+}
+
 impl Service<Request<()>> for Echo {
     type Response = Response<Request<()>>;
     type Error = Infallible;

@@ -23,7 +23,7 @@ mod variants;
 mod worst_case;
 
 pub use bundle::Bundle;
-pub use caller::{Caller, Echo, EchoResponse};
+pub use caller::{Caller, Echo, EchoResponse, call};
 pub use chart::chart;
 pub use checks::Checks;
 pub use comparison::{Comparison, Target};

@@ -1,20 +1,18 @@
 //! Users with a session each.
 
-use std::convert::Infallible;
 use std::net::Ipv4Addr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
+use benches::call;
+use http::Request;
 use http::header::AUTHORIZATION;
-use http::{Request, Response};
 use kleidia_tower::ClientInfo;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{Accounts, LoginRequest};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::store::MemoryStore;
 use secrecy::ExposeSecret as _;
-use tower::{Layer as _, Service};
+use tower::Layer as _;
 
 use crate::bodies::Streams;
 
@@ -64,17 +62,4 @@ async fn log_in(accounts: &Accounts, name: &str) -> String {
     };
     let tokens = accounts.log_in(request).await.expect("a session");
     format!("Bearer {}", tokens.access_token.expose_secret())
-}
-
-/// Calls a service that never waits.
-fn call<S, B>(service: &mut S, request: Request<()>) -> Response<B>
-where
-    S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
-{
-    let mut context = Context::from_waker(Waker::noop());
-    assert!(service.poll_ready(&mut context).is_ready(), "always ready");
-    match pin!(service.call(request)).poll(&mut context) {
-        Poll::Ready(Ok(response)) if response.status().is_success() => response,
-        _ => panic!("rejected or pending"),
-    }
 }
