@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use kliento::OrganisationName;
+use kliento_core::OrganisationName;
 
 use crate::WorkloadIdentity;
 use crate::identity::parse_subject;

@@ -7,7 +7,7 @@ use http::HeaderValue;
 #[cfg(feature = "metrics")]
 use http_guard::telemetry::isolate;
 use http_guard::{has_multiple_values, token68};
-use kliento::{SERVICE, Timestamp, TokenBundle, TokenVerification};
+use kliento_core::{SERVICE, Timestamp, TokenBundle, TokenVerification};
 
 use crate::cache::BundleKey;
 use crate::concurrency::VerificationLimiter;

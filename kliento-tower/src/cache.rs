@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use kliento::Timestamp;
+use kliento_core::Timestamp;
 use moka::Expiry;
 use moka::sync::Cache;
 

@@ -7,7 +7,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request};
 use http_guard::stream::StreamWatch;
 use http_guard::{Allowed, Check, Credentials, Guard, RejectionRenderer};
-use kliento::{AuthorizationError, MAX_BUNDLE_OCTETS, Malformed};
+use kliento_core::{AuthorizationError, MAX_BUNDLE_OCTETS, Malformed};
 
 use crate::access::AccessPolicy;
 use crate::authenticator::Authenticator;
@@ -87,7 +87,7 @@ impl KlientoGuard {
             Credentials::Matching { token, .. } => {
                 let found = token.len();
                 let error = AuthorizationError::TooLong { maximum: MAX_CHARACTERS, found };
-                Err(kliento::Error::from(Malformed::from(error)).into())
+                Err(kliento_core::Error::from(Malformed::from(error)).into())
             }
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http_guard::{log_text, log_text_up_to};
-use kliento::{
+use kliento_core::{
     Claims, Member, OrganisationName, Period, SignerKind, Timestamp, UserName, VerifiedToken,
 };
 

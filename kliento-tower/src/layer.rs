@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use http_guard::stream::StreamSettings;
 use http_guard::{GuardedService, RejectionRenderer, SettingError};
-use kliento::TokenVerification;
+use kliento_core::TokenVerification;
 use tower_layer::Layer;
 
 use crate::access::AccessPolicy;

@@ -30,7 +30,7 @@ pub enum Rejection {
     MultipleCredentials,
     /// The credentials are malformed or invalid.
     #[error(transparent)]
-    InvalidCredentials(Arc<kliento::Error>),
+    InvalidCredentials(Arc<kliento_core::Error>),
     /// The workload is authenticated, but not
     /// [allowed](crate::KlientoAuthLayer::with_allowed_organisations), or the
     /// [authorizer](crate::KlientoAuthLayer::with_authorizer) denies it access.
@@ -69,7 +69,7 @@ impl Rejection {
 
     /// Returns a stable name of the precise reason, for logs and metrics, in kebab case.
     ///
-    /// For [`Self::InvalidCredentials`] it is [`kliento::Error::code`].
+    /// For [`Self::InvalidCredentials`] it is [`kliento_core::Error::code`].
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
@@ -94,8 +94,8 @@ impl http_guard::Rejection for Rejection {
             }
             Self::MultipleCredentials => malformed(),
             Self::InvalidCredentials(error) => match **error {
-                kliento::Error::Malformed(_) => malformed(),
-                kliento::Error::Invalid(_) => Problem::unauthorized(
+                kliento_core::Error::Malformed(_) => malformed(),
+                kliento_core::Error::Invalid(_) => Problem::unauthorized(
                     "credentials_invalid",
                     "The token bundle is not valid for this service at this time",
                 )
@@ -127,8 +127,8 @@ fn malformed() -> Problem {
     Problem::unauthorized("credentials_malformed", detail).with_challenge_error("invalid_request")
 }
 
-impl From<kliento::Error> for Rejection {
-    fn from(error: kliento::Error) -> Self {
+impl From<kliento_core::Error> for Rejection {
+    fn from(error: kliento_core::Error) -> Self {
         Self::InvalidCredentials(Arc::new(error))
     }
 }

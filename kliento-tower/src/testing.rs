@@ -2,7 +2,7 @@
 //!
 //! Enable the feature in `[dev-dependencies]` only.
 
-use kliento::{Claims, Member, OrganisationName, Period, SignerKind, Timestamp};
+use kliento_core::{Claims, Member, OrganisationName, Period, SignerKind, Timestamp};
 
 use crate::identity::{Inner, parse_subject};
 use crate::{TrustAnchors, WorkloadIdentity};

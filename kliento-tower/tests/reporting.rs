@@ -83,7 +83,7 @@ fn trust_anchors_are_read_again() {
         if clock_panics.load(Ordering::SeqCst) {
             panicking_subscriber::fail()
         }
-        Some(kliento::Timestamp::UNIX_EPOCH)
+        Some(kliento_core::Timestamp::UNIX_EPOCH)
     });
     let options = TrustAnchorFile::options().with_clock(clock);
     let interval = Duration::from_millis(100);

@@ -40,20 +40,4 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_macros, clippy::disallowed_methods))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod authorization;
-mod error;
-#[cfg(feature = "issue")]
-pub mod issue;
-mod token;
-mod token_bundle;
-mod verify;
-
-pub use authorization::AuthorizationError;
-pub use error::{Error, Invalid, Malformed};
-pub use token::{Claims, Token, TokenError};
-pub use token_bundle::{MAX_BUNDLE_OCTETS, TokenBundle};
-pub use veraid::{
-    Excerpt, LimitExceeded, Member, OrganisationName, Period, SignerKind, Timestamp, TrustAnchor,
-    UserName,
-};
-pub use verify::{SERVICE, TokenVerification, VerifiedToken};
+pub use kliento_core::*;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kliento::Timestamp;
+use kliento_core::Timestamp;
 use veraid::Excerpt;
 
 use super::{Origin, OriginError, SourceError};

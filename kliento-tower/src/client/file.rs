@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use kliento::TokenBundle;
+use kliento_core::TokenBundle;
 use tokio::task::spawn_blocking;
 
 use super::{ExpiringBundle, SourceError, TokenBundleSource};
@@ -63,7 +63,7 @@ pub enum BundleFileError {
         /// The path of the file.
         path: PathBuf,
         /// The cause.
-        source: kliento::Error,
+        source: kliento_core::Error,
     },
 }
 
@@ -134,7 +134,7 @@ pub(super) fn read_limited(path: &Path, maximum: u64) -> io::Result<Vec<u8>> {
 
 /// Every binary bundle begins with 0x30. As text this is "0", with which no Base64 of a bundle
 /// begins.
-fn parse(octets: Vec<u8>) -> Result<TokenBundle, kliento::Error> {
+fn parse(octets: Vec<u8>) -> Result<TokenBundle, kliento_core::Error> {
     if octets.first() == Some(&0x30) {
         return TokenBundle::from_bytes(octets);
     }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use http_guard::{event, log_text};
-use kliento::issue::MemberIdBundle;
+use kliento_core::issue::MemberIdBundle;
 use veraid::Certificate;
 
 const ONE_NAME: &str = "use a key for one name only: signatures can be presented as the other's";

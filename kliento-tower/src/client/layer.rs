@@ -74,7 +74,7 @@ use crate::{Clock, SettingError};
 /// ```
 /// use std::time::Duration;
 /// use http::{Request, header::AUTHORIZATION};
-/// use kliento::TokenBundle;
+/// use kliento_core::TokenBundle;
 /// use kliento_tower::FixedClock;
 /// use kliento_tower::client::{
 ///     ExpiringBundle, KlientoClientLayer, SourceError, TokenBundleSource,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderValue;
-use kliento::Timestamp;
+use kliento_core::Timestamp;
 use tokio::sync::watch;
 
 use super::{BundleError, ExpiringBundle, SourceError};

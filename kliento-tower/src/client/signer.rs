@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kliento::issue::{
+use kliento_core::issue::{
     MalformedBundle, MemberIdBundle, OrganisationCertificate, Signer, TokenIssueError, TokenRequest,
 };
-use kliento::{Member, Token};
+use kliento_core::{Member, Token};
 use tokio::task::spawn_blocking;
 use veraid::{DnssecChain, MalformedChain};
 
@@ -35,8 +35,8 @@ use crate::{Clock, SettingError, SystemClock};
 /// ```
 /// use std::path::Path;
 /// use std::time::Duration;
-/// use kliento::Token;
-/// use kliento::issue::RsaSigner;
+/// use kliento_core::Token;
+/// use kliento_core::issue::RsaSigner;
 /// use kliento_tower::client::{KlientoClientLayer, LocalSigner};
 ///
 /// # fn layer(pem: &[u8]) -> Result<KlientoClientLayer, Box<dyn std::error::Error>> {

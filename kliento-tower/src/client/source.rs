@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kliento::{Timestamp, TokenBundle};
+use kliento_core::{Timestamp, TokenBundle};
 
 /// A source of token bundles: it signs them, reads them, or requests them from a server.
 ///
@@ -15,7 +15,7 @@ use kliento::{Timestamp, TokenBundle};
 /// own.
 ///
 /// ```
-/// use kliento::TokenBundle;
+/// use kliento_core::TokenBundle;
 /// use kliento_tower::client::{ExpiringBundle, SourceError, TokenBundleSource};
 ///
 /// # struct Vault;
@@ -86,8 +86,8 @@ impl ExpiringBundle {
     /// Creates a bundle that expires at the end of its [`TokenBundle::claimed_period`].
     ///
     /// # Errors
-    /// [`kliento::Error`] if the bundle's period is malformed.
-    pub fn from_claimed_period(bundle: TokenBundle) -> Result<Self, kliento::Error> {
+    /// [`kliento_core::Error`] if the bundle's period is malformed.
+    pub fn from_claimed_period(bundle: TokenBundle) -> Result<Self, kliento_core::Error> {
         let period = bundle.claimed_period()?;
         Ok(Self { bundle, valid_until: period.end() })
     }

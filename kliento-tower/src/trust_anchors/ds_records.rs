@@ -3,7 +3,7 @@
 //! `domain::zonefile` is not used: it accepts mnemonics, escapes, `$ORIGIN` and `$INCLUDE`, which a
 //! file of trust anchors must not contain.
 
-use kliento::TrustAnchor;
+use kliento_core::TrustAnchor;
 use veraid::ParseTrustAnchorError;
 
 use super::file_contents::{Contents, DatedAnchor};

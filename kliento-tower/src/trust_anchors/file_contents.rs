@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
 
-use kliento::{Timestamp, TrustAnchor};
+use kliento_core::{Timestamp, TrustAnchor};
 
 use super::file_error::{SkipReason, SkippedAnchor, TrustAnchorFileError};
 use super::{ds_records, root_anchors_xml};

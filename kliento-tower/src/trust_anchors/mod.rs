@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kliento::TrustAnchor;
+use kliento_core::TrustAnchor;
 
 pub use file::{TrustAnchorFile, TrustAnchorFileOptions};
 pub use file_error::{SkipReason, SkippedAnchor, TrustAnchorFileError, XmlElementError};

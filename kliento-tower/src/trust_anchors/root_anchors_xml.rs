@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kliento::{Timestamp, TrustAnchor};
+use kliento_core::{Timestamp, TrustAnchor};
 use roxmltree::{Document, Node, ParsingOptions};
 
 use super::ds_records::is_unsupported;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kliento::Timestamp;
+use kliento_core::Timestamp;
 
 use super::TrustAnchors;
 use super::file_contents::{DatedAnchor, ValidityPeriod};
@@ -54,7 +54,7 @@ impl ValidityPeriod {
 
 #[cfg(test)]
 mod tests {
-    use kliento::TrustAnchor;
+    use kliento_core::TrustAnchor;
 
     use super::*;
 

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::response::Response;
 use base64::Engine as _;
 use http::{HeaderMap, StatusCode};
-use kliento::{SERVICE, Token};
+use kliento_core::{SERVICE, Token};
 use kliento_tower::client::{AuthorityExchange, JwtSource};
 use secrecy::SecretString;
 
@@ -98,9 +98,9 @@ pub(crate) fn octets() -> Vec<u8> {
 }
 
 fn sign() -> Vec<u8> {
-    let start: kliento::Timestamp = crate::scripted_source::START.parse().unwrap();
+    let start: kliento_core::Timestamp = crate::scripted_source::START.parse().unwrap();
     let end = start + Duration::from_secs(300);
-    let period = kliento::Period::new(start, end).unwrap();
+    let period = kliento_core::Period::new(start, end).unwrap();
     let (token, service) = (Token::new(AUDIENCE).to_json(), SERVICE.parse().unwrap());
     let organisation = FIXTURE.alice.organisation();
     organisation.sign(token.as_bytes(), FIXTURE.alice.member(), &service, period).unwrap()

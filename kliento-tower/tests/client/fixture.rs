@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use axum::Router;
 use axum::routing::get;
-use kliento::{Period, Timestamp};
+use kliento_core::{Period, Timestamp};
 use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors, WorkloadIdentity};
 use veraid::testing::{MockEnvironment, MockMember};
 

@@ -7,7 +7,7 @@ use http::Request;
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use kliento::{Member, Token};
+use kliento_core::{Member, Token};
 use kliento_tower::FixedClock;
 use kliento_tower::client::{
     KlientoClientLayer, LocalSigner, LocalSignerError, TokenBundleSource as _,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request};
-use kliento::{Timestamp, TokenBundle};
+use kliento_core::{Timestamp, TokenBundle};
 use kliento_tower::Clock;
 use kliento_tower::client::{
     ClientError, ExpiringBundle, KlientoClientLayer, SourceError, TokenBundleSource,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use http::HeaderValue;
-use kliento::{Timestamp, Token};
+use kliento_core::{Timestamp, Token};
 use kliento_tower::{KlientoAuthLayer, clock_fn};
 use metrics_util::debugging::{DebugValue, Snapshotter};
 use tower::{Layer as _, Service as _, service_fn};
@@ -49,7 +49,7 @@ impl Fixture {
     }
 }
 
-fn hour() -> kliento::Period {
+fn hour() -> kliento_core::Period {
     period("2026-11-22T18:00:00Z", "2026-11-22T19:00:00Z")
 }
 

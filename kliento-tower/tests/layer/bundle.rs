@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use kliento::TokenBundle;
+use kliento_core::TokenBundle;
 use kliento_tower::{FixedClock, KlientoAuthLayer, ResponseBody, TrustAnchors, WorkloadIdentity};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 

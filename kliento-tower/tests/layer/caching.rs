@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use http::StatusCode;
-use kliento::Timestamp;
+use kliento_core::Timestamp;
 use kliento_tower::{
     BundleCache, Clock, KlientoAuthLayer, SignatureCache, TrustAnchorError, TrustAnchorStore,
     TrustAnchors,

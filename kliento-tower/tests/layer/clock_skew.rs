@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kliento::Token;
+use kliento_core::Token;
 use kliento_tower::{FixedClock, KlientoAuthLayer, Timestamp};
 use veraid::testing::MockEnvironment;
 

@@ -1,7 +1,7 @@
 //! An invalid signature in a valid bundle is not cached as valid.
 
 use http::HeaderValue;
-use kliento::{Member, SERVICE, Token};
+use kliento_core::{Member, SERVICE, Token};
 use kliento_tower::{BundleCache, FixedClock, KlientoAuthLayer, SignatureCache, TrustAnchors};
 use veraid::testing::{MockEnvironment, MockMessage, MockOrganisation, rtype};
 

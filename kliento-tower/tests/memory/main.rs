@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 use http::HeaderValue;
-use kliento::{Period, Token};
+use kliento_core::{Period, Token};
 use kliento_tower::{BundleCache, FixedClock, KlientoAuthLayer, SignatureCache};
 use veraid::testing::{MockEnvironment, MockMember};
 

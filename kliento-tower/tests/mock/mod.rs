@@ -3,7 +3,7 @@
 pub(crate) mod exchange;
 
 use http::HeaderValue;
-use kliento::{Period, SERVICE, Timestamp, Token, TokenBundle};
+use kliento_core::{Period, SERVICE, Timestamp, Token, TokenBundle};
 use veraid::testing::MockMember;
 
 /// Returns the period between two instants.

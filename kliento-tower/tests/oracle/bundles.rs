@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use fastrand::Rng;
 use http::HeaderValue;
-use kliento::{Member, Period, SERVICE, Timestamp, Token};
+use kliento_core::{Member, Period, SERVICE, Timestamp, Token};
 use kliento_tower::TrustAnchors;
 use veraid::testing::{MockEnvironment, MockMember};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use http::HeaderValue;
-use kliento::{Error, Timestamp, TokenBundle, TokenVerification, VerifiedToken};
+use kliento_core::{Error, Timestamp, TokenBundle, TokenVerification, VerifiedToken};
 use kliento_tower::{KlientoAuthLayer, Rejection, TrustAnchors, WorkloadIdentity};
 
 use crate::bundles::AUDIENCES;

@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 
 use async_trait::async_trait;
 use fastrand::Rng;
-use kliento::{Error, Timestamp, VerifiedToken};
+use kliento_core::{Error, Timestamp, VerifiedToken};
 use kliento_tower::{
     BundleCache, KlientoAuthLayer, SignatureCache, TrustAnchorError, TrustAnchorStore,
     TrustAnchors, WorkloadIdentity, clock_fn,

@@ -1,7 +1,7 @@
 //! Text from clients must not forge log lines.
 
 use http::HeaderValue;
-use kliento::{Period, Token};
+use kliento_core::{Period, Token};
 use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors};
 use veraid::testing::{MockEnvironment, MockMember};
 

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use kliento::Timestamp;
+use kliento_core::Timestamp;
 use kliento_tower::{TrustAnchorFile, TrustAnchorFileError as E, TrustAnchorStore as _, clock_fn};
 
 use crate::fixture::{AnchorFile, DIGEST_2017, DIGEST_2024, IANA_DS, IANA_XML, key_tags};

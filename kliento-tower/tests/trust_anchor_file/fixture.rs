@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kliento::Timestamp;
+use kliento_core::Timestamp;
 use kliento_tower::{
     Clock, TrustAnchorFile, TrustAnchorFileError, TrustAnchorStore as _, TrustAnchors,
 };
@@ -98,7 +98,7 @@ impl Clock for ManualClock {
 /// Returns the key tags of the active anchors.
 pub(crate) fn key_tags(store: &TrustAnchorFile) -> Vec<u16> {
     let anchors = store.try_current();
-    anchors.iter().flat_map(TrustAnchors::as_slice).map(kliento::TrustAnchor::key_tag).collect()
+    anchors.iter().flat_map(TrustAnchors::as_slice).map(kliento_core::TrustAnchor::key_tag).collect()
 }
 
 /// Returns a document like IANA's with these `KeyDigest` elements.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
-use kliento::TokenBundle;
+use kliento_core::TokenBundle;
 use kliento_tower::{FixedClock, KlientoAuthLayer};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderValue;
-use kliento::{Error, Timestamp};
+use kliento_core::{Error, Timestamp};
 use kliento_tower::{
     BundleCache, FixedClock, KlientoAuthLayer, Rejection, SignatureCache, TrustAnchors,
     WorkloadIdentity,

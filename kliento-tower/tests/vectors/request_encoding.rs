@@ -39,7 +39,7 @@ impl RequestEncoding {
             },
             Kind::TokenBundle => Self::in_base64(&octets),
             Kind::SignatureBundle => {
-                let is_kliento = case.service.as_deref() == Some(kliento::SERVICE);
+                let is_kliento = case.service.as_deref() == Some(kliento_core::SERVICE);
                 let is_encodable = is_kliento && case.at.is_some() && case.during.is_none();
                 if is_encodable {
                     Self::in_base64(&octets)

@@ -9,7 +9,8 @@ use std::path::Path;
 use super::recorded_values;
 
 /// The libraries: their reports survive a subscriber that panics.
-const LIBRARIES: [&str; 5] = ["http-guard", "kleidia-tower", "kliento-tower", "kliento", "veraid"];
+const LIBRARIES: [&str; 6] =
+    ["http-guard", "kleidia-tower", "kliento", "kliento-core", "kliento-tower", "veraid"];
 /// The directories of programs that are not services.
 const TOOLS: [&str; 4] = ["benches", "fuzz", "vectors", "xtask"];
 

@@ -2,7 +2,7 @@
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use kliento::TokenBundle;
+use kliento_core::TokenBundle;
 use reqwest::Response;
 use secrecy::ExposeSecret as _;
 

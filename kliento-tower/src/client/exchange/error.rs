@@ -66,7 +66,7 @@ pub enum ExchangeError {
     },
     /// The response does not contain a valid token bundle.
     #[error("invalid token bundle in the response: {0}")]
-    Bundle(#[from] kliento::Error),
+    Bundle(#[from] kliento_core::Error),
 }
 
 impl ExchangeError {

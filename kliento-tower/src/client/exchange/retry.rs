@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
-use kliento::Timestamp;
+use kliento_core::Timestamp;
 
 use super::ExchangeError;
 

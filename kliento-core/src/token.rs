@@ -13,13 +13,13 @@ pub type Claims = BTreeMap<String, String>;
 /// A Kliento token: an audience and claims.
 ///
 /// ```
-/// use kliento::Token;
+/// use kliento_core::Token;
 ///
 /// let token = Token::new("https://api.example.com").with_claim("permission", "read-only");
 /// let json = token.to_json();
 /// assert_eq!(json, r#"{"audience":"https://api.example.com","claims":{"permission":"read-only"}}"#);
 /// assert_eq!(Token::from_json(json.as_bytes())?, token);
-/// # Ok::<(), kliento::TokenError>(())
+/// # Ok::<(), kliento_core::TokenError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Token {

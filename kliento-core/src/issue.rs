@@ -22,8 +22,8 @@ use crate::{MAX_BUNDLE_OCTETS, Member, Period, Timestamp, Token, TokenBundle, To
 /// ```
 /// use std::time::Duration;
 ///
-/// use kliento::issue::{MemberIdBundle, RsaSigner, TokenIssueError, TokenRequest};
-/// use kliento::{Timestamp, Token, TokenBundle};
+/// use kliento_core::issue::{MemberIdBundle, RsaSigner, TokenIssueError, TokenRequest};
+/// use kliento_core::{Timestamp, Token, TokenBundle};
 ///
 /// fn sign(
 ///     member_id: &[u8],

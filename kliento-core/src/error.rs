@@ -63,7 +63,7 @@ impl Error {
     /// Returns a stable code in kebab case, for programs and logs.
     ///
     /// ```
-    /// use kliento::TokenBundle;
+    /// use kliento_core::TokenBundle;
     ///
     /// let error = TokenBundle::from_authorization("Bearer x").unwrap_err();
     /// assert_eq!(error.code(), "authorization-scheme");

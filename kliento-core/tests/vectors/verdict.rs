@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kliento::{Error, Timestamp, TokenBundle, TokenVerification, TrustAnchor};
+use kliento_core::{Error, Timestamp, TokenBundle, TokenVerification, TrustAnchor};
 use libtest_mimic::Failed;
 use veraid::{
     DnssecChain, Limits, MemberIdBundle, ObjectIdentifier, Period, SignatureBundle, TxtRrset,

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use kliento::issue::{Hash, KeyAlgorithm, MemberIdBundle, RsaSigner, TokenRequest};
-use kliento::{SignerKind, TokenBundle, TrustAnchor};
+use kliento_core::issue::{Hash, KeyAlgorithm, MemberIdBundle, RsaSigner, TokenRequest};
+use kliento_core::{SignerKind, TokenBundle, TrustAnchor};
 use serde_json::{Value, json};
 use veraid::testing::MockMember;
 

@@ -22,7 +22,7 @@ pub(crate) static SERVICE_OID: LazyLock<ObjectIdentifier> =
 ///
 /// ```
 /// use std::time::Duration;
-/// use kliento::{TokenVerification, TrustAnchor};
+/// use kliento_core::{TokenVerification, TrustAnchor};
 ///
 /// let trust_anchors = TrustAnchor::iana();
 /// let verification = TokenVerification::new(&["https://api.example.com"], &trust_anchors)

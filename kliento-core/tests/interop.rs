@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use kliento::{Error, Timestamp, TokenBundle, TokenVerification, TrustAnchor};
+use kliento_core::{Error, Timestamp, TokenBundle, TokenVerification, TrustAnchor};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde::Deserialize;
 use veraid::{MemberIdBundle, ObjectIdentifier, Verification};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kliento::{TokenBundle, TokenVerification, TrustAnchor};
+use kliento_core::{TokenBundle, TokenVerification, TrustAnchor};
 use libtest_mimic::{Failed, Trial};
 use serde::Deserialize;
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use kliento::{Error, Invalid, Period, TokenBundle};
+use kliento_core::{Error, Invalid, Period, TokenBundle};
 
 fn claimed_period(vector: &str) -> Result<Period, Error> {
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors");

@@ -11,9 +11,9 @@ pub const MAX_BUNDLE_OCTETS: usize = 16_384;
 /// A well-formed token bundle. Its contents are unverified until [`Self::verify`].
 ///
 /// ```
-/// use kliento::{Timestamp, TokenBundle, TokenVerification, TrustAnchor};
+/// use kliento_core::{Timestamp, TokenBundle, TokenVerification, TrustAnchor};
 ///
-/// # fn verify(header: &[u8], now: Timestamp) -> Result<(), kliento::Error> {
+/// # fn verify(header: &[u8], now: Timestamp) -> Result<(), kliento_core::Error> {
 /// let trust_anchors = TrustAnchor::iana();
 /// let verification = TokenVerification::new(&["https://api.example.com"], &trust_anchors);
 ///
@@ -74,7 +74,7 @@ impl TokenBundle {
     /// may expire earlier.
     ///
     /// ```
-    /// use kliento::TokenBundle;
+    /// use kliento_core::TokenBundle;
     ///
     /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/member-user.bin");
     /// # let octets = std::fs::read(file)?;
@@ -97,7 +97,7 @@ impl TokenBundle {
     /// For clients that need to know the audience of a bundle. A service must use [`Self::verify`].
     ///
     /// ```
-    /// use kliento::TokenBundle;
+    /// use kliento_core::TokenBundle;
     ///
     /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/member-user.bin");
     /// # let octets = std::fs::read(file)?;

@@ -11,11 +11,11 @@ mod reference;
 
 use std::time::Duration;
 
-use kliento::issue::{
+use kliento_core::issue::{
     Hash, IssueError, KeyAlgorithm, MemberIdBundle, OrganisationCertificate, RsaSigner,
     Signer as _, SigningError, TokenIssueError, TokenRequest,
 };
-use kliento::{
+use kliento_core::{
     Error, Invalid, MAX_BUNDLE_OCTETS, Member, Period, SignerKind, Timestamp, Token, TokenBundle,
     TokenVerification, VerifiedToken,
 };
