@@ -37,7 +37,7 @@ pub use http_guard::{
 };
 pub use identity::WorkloadIdentity;
 /// The types of claims, errors and tokens.
-pub use kliento;
+pub use kliento_core as kliento;
 pub use kliento_core::{
     Claims, Member, OrganisationName, Period, SignerKind, Timestamp, TrustAnchor, UserName,
 };

@@ -7,7 +7,7 @@
     reason = "a test may end by a panic, and prints the skipped cases"
 )]
 
-#[path = "../../../kliento/tests/vectors/case.rs"]
+#[path = "../../../kliento-core/tests/vectors/case.rs"]
 mod case;
 mod decision;
 #[path = "../mock/exchange.rs"]
