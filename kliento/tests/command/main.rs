@@ -7,6 +7,8 @@
     reason = "a test may end by a panic"
 )]
 
+mod authorize;
+mod authorize_vectors;
 mod chain;
 mod chain_fetch;
 mod inspect;

@@ -17,7 +17,7 @@ const BUNDLE: &str = "application/vnd.kliento.token-bundle";
 const HEADER: &str = "application/vnd.kliento.auth-header";
 
 /// A running service, which ends when it is dropped.
-struct Service {
+pub(crate) struct Service {
     child: Child,
     address: String,
 }
@@ -27,9 +27,12 @@ impl Service {
         Self::start_with(case, &["--at", &case.at])
     }
 
-    fn start_with(case: &Case, rest: &[&str]) -> Self {
-        let arguments = case.arguments(&["serve", "--listen", "127.0.0.1:0"], rest);
-        let mut command = command(&arguments);
+    pub(crate) fn start_with(case: &Case, rest: &[&str]) -> Self {
+        Self::run(&case.arguments(&["serve", "--listen", "127.0.0.1:0"], rest))
+    }
+
+    pub(crate) fn run(arguments: &[&str]) -> Self {
+        let mut command = command(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
@@ -38,7 +41,7 @@ impl Service {
         Self { address: address.to_owned(), child }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 

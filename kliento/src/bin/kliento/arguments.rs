@@ -59,9 +59,9 @@ impl TrustOptions {
         )
     }
 
-    /// Returns whether the time is given with `--at`.
-    pub(crate) const fn has_fixed_time(&self) -> bool {
-        self.at.is_some()
+    /// Returns the time that is given with `--at`.
+    pub(crate) const fn fixed_time(&self) -> Option<Timestamp> {
+        self.at
     }
 
     /// Returns the given instant, or the current time.

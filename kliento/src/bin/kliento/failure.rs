@@ -4,10 +4,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use http_guard::SettingError;
 use kliento::issue::{IssueError, KeyError, SigningError, TokenIssueError};
 use veraid::testing::MockError;
 use veraid::{LimitExceeded, MalformedChain, TxtRecordError};
 
+use crate::command::serve::DuplicateClaimHeader;
 #[cfg(feature = "cli")]
 use crate::resolver::ResolverError;
 
@@ -47,6 +49,10 @@ pub(crate) enum Failure {
     MissingMemberKey,
     #[error("--as organisation does not allow --member-key")]
     UnexpectedMemberKey,
+    #[error(transparent)]
+    ClaimHeaders(#[from] DuplicateClaimHeader),
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
     #[error(transparent)]

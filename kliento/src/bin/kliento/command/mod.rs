@@ -5,7 +5,7 @@ mod inspect;
 mod issue;
 mod key;
 mod mock;
-mod serve;
+pub(crate) mod serve;
 mod txt_record;
 mod verify;
 

@@ -19,6 +19,8 @@ use tower::ServiceBuilder;
 use tower::timeout::TimeoutLayer;
 use tower::timeout::error::Elapsed;
 
+use super::authorize;
+use super::authorizer::Authorizer;
 use super::body::{BodyError, BodyReader};
 use crate::arguments::TrustOptions;
 use crate::failure::Failure;
@@ -102,7 +104,7 @@ impl BodyFormat {
     }
 }
 
-pub(super) fn router(verifier: Verifier) -> Router {
+pub(super) fn router(verifier: Verifier, authorizer: Option<Authorizer>) -> Router {
     let bounds = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(|error: BoxError| async move { handle_limit_error(&error) }))
         .layer(TimeoutLayer::new(TIMEOUT));
@@ -110,6 +112,7 @@ pub(super) fn router(verifier: Verifier) -> Router {
         .route("/", post(verify))
         .layer(bounds)
         .with_state(Arc::new(verifier))
+        .route("/authorize", authorize::route(authorizer))
         .route("/health", get(|| async { Json(json!({ "status": "ok" })) }))
         .fallback(|| async { error_response(StatusCode::NOT_FOUND, "Not found") })
 }
@@ -185,7 +188,7 @@ fn log_report(report: &Report, duration: Duration) {
     }
 }
 
-fn error_response(status: StatusCode, error: &str) -> Response {
+pub(super) fn error_response(status: StatusCode, error: &str) -> Response {
     (status, Json(json!({ "error": error }))).into_response()
 }
 
@@ -235,7 +238,7 @@ mod tests {
     async fn responds_503_while_no_slot_is_free() {
         let verifier = Verifier::new(Arguments::parse_from(["test"]).trust, Duration::ZERO);
         let slots = Arc::clone(&verifier.slots);
-        let router = router(verifier);
+        let router = router(verifier, None);
         let post = || {
             let request = Request::post("/?audience=a").body(Body::from("not a bundle")).unwrap();
             router.clone().oneshot(request)

@@ -1,19 +1,27 @@
 //! `kliento serve`: verification over HTTP, for software in any language.
 
 mod api;
+mod authorize;
+mod authorizer;
 mod body;
+mod identity_headers;
 mod open_bodies;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use http_guard::log::{self, LogFormat};
 use http_guard::serve::{Server, shutdown_signal};
 use http_guard::{Nat64Prefix, TrustedProxies, parse_socket_address};
+use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use self::api::Verifier;
+use self::authorizer::Authorizer;
+pub(crate) use self::identity_headers::DuplicateClaimHeader;
+use self::identity_headers::{ClaimHeader, IdentityHeaders};
 use crate::arguments::{TrustOptions, parse_clock_skew};
 use crate::failure::Failure;
 use crate::report::Status;
@@ -27,6 +35,11 @@ const MAX_CONCURRENT_STREAMS: u32 = 16;
 /// or `malformed`. The content type is application/vnd.kliento.token-bundle, which is the default,
 /// or application/vnd.kliento.auth-header for the value of an Authorization header. `GET /health`
 /// returns 200. SIGTERM and SIGINT stop it gracefully. `RUST_LOG` filters the log.
+///
+/// With `--audience`, a proxy before any service asks `GET /authorize` whether to let a request
+/// through, by the request's own Authorization header. For a valid bundle the answer is 200, with `Kliento-Subject`, `Kliento-Organisation`,
+/// `Kliento-User`, `Kliento-Signer`, `Kliento-Audience`, `Kliento-Valid-Until` and `Kliento-Claims`
+/// (JSON in Base64url). All others are 401, 403 or 503, and have these headers without values.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The address to listen on, such as `[::1]:8080` or `[fe80::1%eth0]:8080`; port 0 selects any free port
@@ -48,6 +61,20 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PREFIX")]
     nat64_prefix: Vec<Nat64Prefix>,
 
+    /// An audience of the services behind the proxy, for `/authorize`; may be given several times
+    ///
+    /// A token for any of them is accepted, and `Kliento-Audience` is the one. A request cannot
+    /// choose another.
+    #[arg(long = "audience", value_name = "AUD", value_parser = NonEmptyStringValueParser::new())]
+    audiences: Vec<String>,
+
+    /// A claim that `/authorize` also returns as `Kliento-Claim-NAME`; may be given several times
+    ///
+    /// The name has ASCII letters, digits, `-` and `_`, which the header has as `-`. The value is
+    /// percent-encoded where it is not visible ASCII or a space within; `%` is `%25`.
+    #[arg(long = "claim-header", value_name = "NAME", requires = "audiences")]
+    claim_headers: Vec<ClaimHeader>,
+
     #[command(flatten)]
     trust: TrustOptions,
 }
@@ -61,22 +88,37 @@ impl Arguments {
 
     async fn serve(&self) -> Result<(), Failure> {
         let failed = |source| Failure::Listen { address: self.listen, source };
+        let authorizer = self.authorizer()?;
         let shutdown = shutdown_signal().map_err(Failure::Runtime)?;
         let listener = TcpListener::bind(self.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         log::announce(&format!("listening on http://{address}"));
-        if self.trust.has_fixed_time() {
+        if self.trust.fixed_time().is_some() {
             tracing::warn!("fixed clock (--at): bundles never expire, for tests only");
         }
         let prefixes = self.nat64_prefix.iter().copied();
         // Without networks of proxies, none can contain a prefix.
         let proxies = TrustedProxies::none().with_nat64_prefixes(prefixes).unwrap_or_default();
         let verifier = Verifier::new(self.trust.clone(), self.clock_skew);
-        let router = api::router(verifier.with_proxies(proxies.clone()));
+        let router = api::router(verifier.with_proxies(proxies.clone()), authorizer);
         let server = Server::new().with_max_concurrent_streams(MAX_CONCURRENT_STREAMS);
         let server = server.unwrap_or_default().with_exempt_proxies(proxies);
         let summary = server.serve(listener, router, shutdown).await;
         tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
         Ok(())
+    }
+
+    /// Returns what answers proxies, if there is an audience.
+    fn authorizer(&self) -> Result<Option<Authorizer>, Failure> {
+        let Some((realm, others)) = self.audiences.split_first() else { return Ok(None) };
+        let headers = IdentityHeaders::new(self.claim_headers.clone())?;
+        let mut layer = KlientoAuthLayer::new(realm)
+            .with_trust_anchors(TrustAnchors::new(self.trust.anchors()))
+            .with_clock_skew(self.clock_skew)?;
+        if let Some(at) = self.trust.fixed_time() {
+            layer = layer.with_clock(FixedClock(at));
+        }
+        let layer = others.iter().fold(layer, KlientoAuthLayer::with_audience);
+        Ok(Some(Authorizer::new(&layer, realm, headers)))
     }
 }

@@ -1,0 +1,135 @@
+//! `Authorizer`: the answer to a proxy that asks whether a request is authorized.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use axum::http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::{BodyExt as _, Either};
+use http_guard::{LogLimiter, Problem, Rejection, RejectionRenderer, event};
+use kliento_tower::{KlientoAuth, KlientoAuthLayer, WorkloadIdentity};
+use tower::util::ServiceFn;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use super::identity_headers::{IdentityHeaders, IdentityHeadersError};
+
+static UNANSWERABLE: LogLimiter = LogLimiter::per_second(5);
+
+/// Answers proxies by [`KlientoAuthLayer`], which verifies, caches, bounds and counts. Cheap to
+/// clone.
+///
+/// Each answer has each header of [`IdentityHeaders`], empty unless the request is authorized: a
+/// proxy that copies them to the request overwrites what the client sent under these names.
+#[derive(Clone)]
+pub(super) struct Authorizer {
+    service: KlientoAuth<ServiceFn<Inner>>,
+    headers: Arc<IdentityHeaders>,
+    renderer: RejectionRenderer<Unanswerable>,
+}
+
+/// The service inside the layer: moves the identity to the response.
+type Inner = fn(Request<()>) -> Ready<Result<Response<()>, Infallible>>;
+
+/// The reason why an authorized request is rejected all the same.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum Unanswerable {
+    #[error(transparent)]
+    Headers(#[from] IdentityHeadersError),
+    #[error("no identity of an accepted request")]
+    NoIdentity,
+}
+
+impl Authorizer {
+    /// Creates an authorizer whose challenge has this realm.
+    pub(super) fn new(layer: &KlientoAuthLayer, realm: &str, headers: IdentityHeaders) -> Self {
+        // A proxy's request has no stream, and `Authorization` goes no further.
+        let layer = layer.clone().without_streams();
+        Self {
+            service: layer.layer(service_fn(move_identity)),
+            headers: Arc::new(headers),
+            renderer: RejectionRenderer::new("Kliento", realm),
+        }
+    }
+
+    /// Answers for a request with these headers, of which only `Authorization` counts: 200 if it is
+    /// authorized, otherwise the layer's response.
+    ///
+    /// The answer has the [`WorkloadIdentity`] or the [`Rejection`](kliento_tower::Rejection) in its
+    /// extensions.
+    pub(super) async fn authorize(&self, headers: &HeaderMap) -> Response<Bytes> {
+        // A request of its own: neither method nor content type can change the form of the answer.
+        let mut request = Request::new(());
+        for value in headers.get_all(AUTHORIZATION) {
+            request.headers_mut().append(AUTHORIZATION, value.clone());
+        }
+        let Ok(response) = self.service.clone().oneshot(request).await;
+        let (parts, body) = response.into_parts();
+        match body {
+            Either::Left(_) => match parts.extensions.get::<WorkloadIdentity>() {
+                Some(identity) => self.accept(identity),
+                None => self.reject(Unanswerable::NoIdentity),
+            },
+            Either::Right(rejection) => {
+                let Ok(body) = rejection.collect().await;
+                let mut response = Response::from_parts(parts, body.to_bytes());
+                self.headers.insert_empty(response.headers_mut());
+                response
+            }
+        }
+    }
+
+    /// Returns the headers of each answer.
+    pub(super) fn headers(&self) -> &IdentityHeaders {
+        &self.headers
+    }
+
+    fn accept(&self, identity: &WorkloadIdentity) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::new());
+        match self.headers.insert(identity, response.headers_mut()) {
+            Ok(()) => {
+                let no_store = HeaderValue::from_static("no-store");
+                response.headers_mut().insert(CACHE_CONTROL, no_store);
+                response.extensions_mut().insert(identity.clone());
+                response
+            }
+            Err(error) => self.reject(error.into()),
+        }
+    }
+
+    fn reject(&self, rejection: Unanswerable) -> Response<Bytes> {
+        if let Some(suppressed) = UNANSWERABLE.allow() {
+            event!(warn, error = rejection.to_string(), suppressed, "authorized request rejected");
+        }
+        let (request, ()) = Request::new(()).into_parts();
+        let mut response = self.renderer.render(&request, rejection);
+        self.headers.insert_empty(response.headers_mut());
+        response
+    }
+}
+
+fn move_identity(mut request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
+    let mut response = Response::new(());
+    if let Some(identity) = request.extensions_mut().remove::<WorkloadIdentity>() {
+        response.extensions_mut().insert(identity);
+    }
+    ready(Ok(response))
+}
+
+impl Rejection for Unanswerable {
+    fn problem(&self) -> Problem {
+        match self {
+            Self::Headers(IdentityHeadersError::TooLarge { .. }) => Problem::forbidden(
+                "claims_too_large",
+                "The claims of the token do not fit the headers of this service",
+            ),
+            Self::Headers(IdentityHeadersError::Value) | Self::NoIdentity => Problem::unavailable(
+                "unavailable",
+                "Authentication is temporarily unavailable",
+                Duration::from_secs(1),
+            ),
+        }
+    }
+}
