@@ -98,7 +98,11 @@ impl Clock for ManualClock {
 /// Returns the key tags of the active anchors.
 pub(crate) fn key_tags(store: &TrustAnchorFile) -> Vec<u16> {
     let anchors = store.try_current();
-    anchors.iter().flat_map(TrustAnchors::as_slice).map(kliento_core::TrustAnchor::key_tag).collect()
+    anchors
+        .iter()
+        .flat_map(TrustAnchors::as_slice)
+        .map(kliento_core::TrustAnchor::key_tag)
+        .collect()
 }
 
 /// Returns a document like IANA's with these `KeyDigest` elements.

@@ -60,5 +60,6 @@ pub(super) const REVIEWED: &[(&str, &[&str])] = &[
         "kliento/src/bin/kliento/command/serve/api.rs",
         &["outcome", "duration_us", "suppressed", "code"],
     ),
+    ("kliento/src/bin/kliento/command/serve/authorizer.rs", &["suppressed"]),
     ("kliento/src/bin/kliento/command/serve/mod.rs", &["summary.dropped_requests()"]),
 ];

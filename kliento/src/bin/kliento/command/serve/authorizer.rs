@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
 use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Either};
-use http_guard::{LogLimiter, Problem, Rejection, RejectionRenderer, event};
+use http_guard::{LogLimiter, Problem, Rejection, RejectionRenderer, event, log_text};
 use kliento_tower::{KlientoAuth, KlientoAuthLayer, WorkloadIdentity};
 use tower::util::ServiceFn;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -101,7 +101,7 @@ impl Authorizer {
 
     fn reject(&self, rejection: Unanswerable) -> Response<Bytes> {
         if let Some(suppressed) = UNANSWERABLE.allow() {
-            event!(warn, error = rejection.to_string(), suppressed, "authorized request rejected");
+            event!(warn, error = log_text(rejection), suppressed, "authorized request rejected");
         }
         let (request, ()) = Request::new(()).into_parts();
         let mut response = self.renderer.render(&request, rejection);
