@@ -29,6 +29,6 @@ pub use checks::Checks;
 pub use comparison::{Comparison, Target};
 pub use load::Load;
 pub use organisation::{Organisation, Signer};
-pub use timing::{Medians, median, medians, ratio, rounds, time};
+pub use timing::{Medians, is_measured, median, medians, ratio, rounds, time};
 pub use variants::Variants;
 pub use worst_case::{WorstCaseBundle, bundle_with_inceptions};

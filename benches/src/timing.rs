@@ -63,7 +63,13 @@ pub fn ratio(first: Duration, second: Duration) -> f64 {
 /// Returns the number of rounds: `requested` under `cargo bench`, and 3 in tests.
 #[must_use]
 pub fn rounds(requested: usize) -> usize {
-    if std::env::args().any(|argument| argument == "--bench") { requested } else { 3 }
+    if is_measured() { requested } else { 3 }
+}
+
+/// Returns whether figures are measured: `cargo bench` runs this, not a test.
+#[must_use]
+pub fn is_measured() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
 }
 
 /// Returns the median of some figures.

@@ -4,6 +4,7 @@
 mod advisories;
 mod archives;
 mod axe;
+mod benches;
 mod blackbox;
 mod demo;
 mod failure;
@@ -34,7 +35,7 @@ usage: cargo xtask <command>
 
   demo           issues, verifies and inspects token bundles, and calls a service with one, offline
   test           runs everything that CI runs; installs missing packages on Debian
-  release-check  checks archives, public APIs, pairs of features and the examples on their own
+  release-check  checks archives, public APIs, pairs of features, the examples on their own and that benchmarks run
   vectors        writes the test vectors whose recipes changed
   interop        verifies bundles of the JavaScript reference, and those of kliento with it
   soak           runs two portals under faults for an hour, and all interleavings: [--minutes N] [--seed S]

@@ -42,6 +42,8 @@ pub(crate) struct Package {
     /// `[package.metadata.public-dependencies]`.
     pub(crate) public: BTreeMap<String, String>,
     pub(crate) version: String,
+    /// The names of its benchmarks.
+    pub(crate) benches: Vec<String>,
     is_member: bool,
     dependencies: Vec<String>,
 }
@@ -74,6 +76,7 @@ impl Metadata {
                     is_published: package.get("publish").is_none_or(Value::is_null),
                     public: public(package),
                     version: package.get("version")?.as_str()?.to_owned(),
+                    benches: benches(package),
                     is_member: members.contains(id),
                     dependencies: Vec::new(),
                 },
@@ -140,6 +143,16 @@ fn newer(package: &Value) -> BTreeMap<String, RustVersion> {
 fn public(package: &Value) -> BTreeMap<String, String> {
     let reasons = table(package, "public-dependencies");
     reasons.map(|(name, reason)| (name, reason.to_owned())).collect()
+}
+
+fn benches(package: &Value) -> Vec<String> {
+    let targets = package.get("targets").and_then(Value::as_array).into_iter().flatten();
+    let is_bench = |target: &&Value| {
+        let kinds = target.get("kind").and_then(Value::as_array);
+        kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "bench"))
+    };
+    let names = targets.filter(is_bench).filter_map(|target| target.get("name")?.as_str());
+    names.map(str::to_owned).collect()
 }
 
 /// Returns the texts of a table `[package.metadata.NAME]`.

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::metadata::Metadata;
 use crate::step::{cargo, output, run};
 use crate::test::feature_sets;
-use crate::{archives, packages, public_api, quick_start};
+use crate::{archives, benches, packages, public_api, quick_start};
 
 /// Runs all checks of a release, and stops at the first that fails.
 pub(crate) fn check() -> Result<(), Failure> {
@@ -26,7 +26,8 @@ pub(crate) fn check() -> Result<(), Failure> {
     // Every change runs fewer operations on PostgreSQL.
     let mut model = cargo(&["test", "--package=kleidia-tower", "--all-features", "--test=model"]);
     model.env("KLEIDIA_MODEL_SEED", "random").env("KLEIDIA_MODEL_OPERATIONS", "20000");
-    run("model test in full length", &mut model)
+    run("model test in full length", &mut model)?;
+    benches::run_once(&metadata)
 }
 
 /// Builds each crate from the archives, and uploads nothing.

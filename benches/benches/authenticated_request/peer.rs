@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use benches::is_measured;
+
 /// The server, which ends when dropped.
 pub(crate) struct Peer {
     process: Child,
@@ -44,8 +46,14 @@ fn build() -> PathBuf {
     let bench = std::env::current_exe().expect("a program");
     let target = bench.ancestors().nth(3).expect("a target directory");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--release", "--locked", "--manifest-path", manifest]);
+    cargo.args(["build", "--quiet", "--locked", "--manifest-path", manifest]);
+    let profile = if is_measured() {
+        cargo.arg("--release");
+        "release"
+    } else {
+        "debug"
+    };
     let built = cargo.arg("--target-dir").arg(target).status().expect("cargo starts");
     assert!(built.success(), "the peer is not built");
-    target.join("release/peer")
+    target.join(profile).join("peer")
 }

@@ -20,7 +20,7 @@ mod people;
 
 use std::time::Instant;
 
-use benches::{Comparison, rounds};
+use benches::{Comparison, is_measured, rounds};
 use test_servers::PostgresServer;
 use tokio::runtime::Runtime;
 
@@ -47,13 +47,10 @@ const FULL: Size = Size { sessions: 1_000_000, records: 10_000_000 };
 
 fn main() {
     let is_full = std::env::args().any(|argument| argument == "--full");
-    // Three rounds, if run as a test.
-    let size = if is_full {
-        FULL
-    } else if rounds(10) < 10 {
-        SMALL
-    } else {
-        LARGE
+    let size = match (is_full, is_measured()) {
+        (true, _) => FULL,
+        (false, true) => LARGE,
+        (false, false) => SMALL,
     };
     let server = PostgresServer::start(&[]);
     let runtime = Runtime::new().expect("a runtime");
