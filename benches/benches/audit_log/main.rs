@@ -36,9 +36,9 @@ use crate::unrecorded::Unrecorded;
 const CLIENTS: u32 = 32;
 /// The refreshes of each client in a round.
 const REFRESHES: u32 = 25;
-/// As `PostgresOptions` has them: all connections, and those that may write.
+/// As `PostgresOptions` has them: all connections, and those that may write for clients.
 const CONNECTIONS: usize = 16;
-const WRITERS: usize = 12;
+const WRITERS: usize = 11;
 
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 

@@ -26,8 +26,8 @@ pub(crate) struct People {
 impl People {
     /// Opens a database for so many operations at the same time.
     pub(crate) async fn open(database: &str, concurrency: u32) -> Self {
-        // A quarter of the connections is for reads alone.
-        let connections = concurrency + concurrency / 3 + 1;
+        // A quarter of the connections is for reads alone, and one for background work.
+        let connections = concurrency + concurrency / 3 + 2;
         let options = PostgresOptions::default().with_max_connections(connections);
         let options = options.expect("few connections");
         let key = AuditKey::generate("bench.example").expect("a key");

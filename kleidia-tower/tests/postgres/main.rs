@@ -13,6 +13,7 @@ mod cancellation;
 mod detached_log;
 #[path = "../support/detaching.rs"]
 mod detaching;
+mod dropped_callers;
 #[path = "../support/dropped_ends.rs"]
 mod dropped_ends;
 mod faults;

@@ -84,7 +84,7 @@ impl LogReads for PostgresStore {
              checkpoint FROM audit_keys ORDER BY first_leaf DESC LIMIT 1) AS key ON TRUE \
              LEFT JOIN (SELECT note, size FROM audit_checkpoints \
              ORDER BY hour DESC LIMIT 1) AS last ON TRUE";
-        let state = self.read_optional(state, &[]).await?;
+        let state = self.read_in_background(state, &[]).await?.into_iter().next();
         Columns(&state.ok_or(StoreError::Corrupt("audit log"))?).log_state()
     }
 
@@ -113,7 +113,7 @@ impl LogReads for PostgresStore {
     }
 
     async fn read_hashes_at(&self, positions: &[u64]) -> Result<Vec<LogHash>, StoreError> {
-        in_order(positions, &self.read_all(HASHES_AT, &[&numbers(positions)]).await?)
+        in_order(positions, &self.read_in_background(HASHES_AT, &[&numbers(positions)]).await?)
     }
 
     async fn read_unsealed(&self, after: u64) -> Result<Vec<UnsealedRecord>, StoreError> {

@@ -3,10 +3,12 @@
 mod accounts;
 mod audit;
 mod clock;
+mod connections;
 mod error;
 mod events;
 mod failures;
 mod feed;
+mod lease;
 mod log;
 mod migrations;
 mod notification;

@@ -40,7 +40,7 @@ pub struct PostgresOptions {
 
 impl PostgresOptions {
     /// Sets the maximum number of connections: 1 to 10,000, 16 by default. A quarter of them is for
-    /// reads alone.
+    /// reads alone, and one for background work, if there are at least 3.
     ///
     /// An operation has one connection until its transaction ends, so more connections than the
     /// server has processors rarely raise the throughput.
@@ -137,10 +137,22 @@ impl PostgresOptions {
         self.lock_timeout.unwrap_or_else(default)
     }
 
-    /// Returns how many connections may write at a time: all but a quarter, if there are several.
+    /// Returns how many connections are for background work alone: one, unless clients would wait
+    /// for each other then.
+    pub(super) fn reserved(&self) -> usize {
+        usize::from(self.max_connections >= 3)
+    }
+
+    /// Returns how many connections clients share.
+    pub(super) fn shared(&self) -> usize {
+        usize::try_from(self.max_connections).unwrap_or(usize::MAX) - self.reserved()
+    }
+
+    /// Returns how many of the shared connections may write at a time: without those for reads
+    /// alone, which are a quarter of all, if there are several.
     pub(super) fn writers(&self) -> usize {
-        let max = self.max_connections;
-        usize::try_from(max - max.div_ceil(4).min(max - 1)).unwrap_or(usize::MAX)
+        let readers = usize::try_from(self.max_connections.div_ceil(4)).unwrap_or(usize::MAX);
+        self.shared() - readers.min(self.shared() - 1)
     }
 
     /// Returns how long an operation may take: the server enforces the other timeouts only while it
@@ -191,7 +203,16 @@ mod tests {
             assert!(PostgresOptions::default().with_max_connections(max).is_err(), "{max}");
         }
         let options = PostgresOptions::default().with_max_connections(10_000).unwrap();
-        assert_eq!(options.writers(), 7500);
+        assert_eq!(options.writers(), 7499);
+    }
+
+    #[test]
+    fn connections_are_divided() {
+        for (max, expected) in [(1, (0, 1, 1)), (2, (0, 2, 1)), (3, (1, 2, 1)), (16, (1, 15, 11))] {
+            let options = PostgresOptions::default().with_max_connections(max).unwrap();
+            let divided = (options.reserved(), options.shared(), options.writers());
+            assert_eq!(divided, expected, "{max}");
+        }
     }
 
     #[test]

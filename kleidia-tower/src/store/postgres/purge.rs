@@ -1,10 +1,14 @@
 //! Deletes expired rows in batches.
 
 use async_trait::async_trait;
+use tokio::time::timeout;
 
 use super::PostgresStore;
+use super::error::store_error;
 use super::statements::PostgresRows;
+use super::store::finish;
 use crate::store::columns::sql_limit;
+use crate::store::without_subscriber::without_subscriber;
 use crate::store::{PurgeStore, Retention, StoreError};
 use crate::{Timestamp, time};
 
@@ -38,14 +42,21 @@ impl PurgeStore for PostgresStore {
     ) -> Result<usize, StoreError> {
         let limit = sql_limit(limit);
         let since = time::sub(now, retention.sessions()).as_second();
-        let (mut client, _permit) = self.writing_client().await?;
-        let transaction = self.begin(&mut client).await?;
-        let mut rows = PostgresRows::new(&transaction, self.key());
-        let tokens = rows.execute(TOKENS, &[&now.as_second(), &limit]).await?;
-        let sessions = rows.execute(SESSIONS, &[&since, &limit]).await?;
-        rows.execute(FAMILIES, &[&since, &limit]).await?;
-        let failures = rows.execute(FAILURES, &[&now.as_second(), &limit]).await?;
-        self.commit(transaction).await?;
-        usize::try_from(tokens + sessions + failures).map_err(|_| StoreError::Corrupt("count"))
+        let mut lease = self.connections().background().await?;
+        let purging = async {
+            let (transaction, is_committing) = lease.begin().await?;
+            let mut rows = PostgresRows::new(&transaction, self.key());
+            let tokens = rows.execute(TOKENS, &[&now.as_second(), &limit]).await?;
+            let sessions = rows.execute(SESSIONS, &[&since, &limit]).await?;
+            rows.execute(FAMILIES, &[&since, &limit]).await?;
+            let failures = rows.execute(FAILURES, &[&now.as_second(), &limit]).await?;
+            *is_committing = true;
+            transaction.commit().await.map_err(store_error)?;
+            Ok(tokens + sessions + failures)
+        };
+        let outcome =
+            timeout(self.connections().operation_timeout, without_subscriber(purging)).await;
+        let purged = finish(lease, outcome)?;
+        usize::try_from(purged).map_err(|_| StoreError::Corrupt("count"))
     }
 }

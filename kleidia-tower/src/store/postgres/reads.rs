@@ -8,9 +8,11 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::accounts::{ACCOUNT_BY_ID, ACCOUNT_BY_NAME, account_with_password};
+use super::connections::Queue;
 use super::error::store_error;
+use super::lease::Lease;
 use super::statements::{Parameters, select_sessions};
-use super::store::discard;
+use super::store::finish;
 use super::{PostgresStore, records};
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, LogKey};
@@ -156,7 +158,14 @@ impl Transactional for PostgresStore {
         &'a self,
         operation: Operation<'a, T>,
     ) -> Result<T, StoreError> {
-        without_subscriber(self.run(operation)).await
+        without_subscriber(self.run(operation, Queue::Clients)).await
+    }
+
+    async fn write_in_background<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation<'a, T>,
+    ) -> Result<T, StoreError> {
+        without_subscriber(self.run(operation, Queue::Background)).await
     }
 }
 
@@ -167,13 +176,7 @@ impl PostgresStore {
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, StoreError> {
         without_subscriber(async {
-            let client = self.client().await?;
-            let reading = async {
-                let statement = client.prepare_cached(sql).await.map_err(store_error)?;
-                client.query(&statement, parameters).await.map_err(store_error)
-            };
-            let outcome = timeout(self.operation_timeout(), reading).await;
-            outcome.unwrap_or_else(|_| Err(discard(client)))
+            self.read_with(self.connections().reader().await?, sql, parameters).await
         })
         .await
     }
@@ -185,5 +188,32 @@ impl PostgresStore {
         parameters: Parameters<'_>,
     ) -> Result<Option<Row>, StoreError> {
         Ok(self.read_all(sql, parameters).await?.into_iter().next())
+    }
+
+    /// Reads what the sealer needs, without waiting for clients.
+    pub(super) async fn read_in_background(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        without_subscriber(async {
+            self.read_with(self.connections().background().await?, sql, parameters).await
+        })
+        .await
+    }
+
+    async fn read_with(
+        &self,
+        lease: Lease,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let reading = async {
+            let client = lease.client()?;
+            let statement = client.prepare_cached(sql).await.map_err(store_error)?;
+            client.query(&statement, parameters).await.map_err(store_error)
+        };
+        let outcome = timeout(self.connections().operation_timeout, reading).await;
+        finish(lease, outcome)
     }
 }

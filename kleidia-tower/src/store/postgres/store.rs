@@ -4,18 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{
-    Client, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Transaction,
-};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
-use tokio_postgres::{Config, IsolationLevel};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::Config;
 
 use super::clock::DatabaseClock;
+use super::connections::{Connections, Queue};
 use super::error::{is_conflict, pool_error, store_error};
 use super::feed::Feed;
+use super::lease::Lease;
 use super::options::PostgresOptions;
 use super::statements::PostgresRows;
 use super::{migrations, tls};
@@ -24,9 +22,6 @@ use crate::session::SessionEvents;
 use crate::store::rows::{Operation, Publication};
 use crate::store::sealer::{SealerTask, Sealing};
 use crate::store::{OpenError, StoreError};
-
-/// How many operations can wait for a connection.
-const MAX_WAITING: usize = 1024;
 
 /// How often an operation is repeated after a deadlock or a serialisation failure.
 const MAX_RETRIES: u32 = 5;
@@ -37,8 +32,13 @@ const MAX_RETRIES: u32 = 5;
 /// they hold across nodes. A transaction that the server rolls back because of a deadlock or a
 /// serialisation failure is repeated at most 5 times. A quarter of the connections is for reads,
 /// which do not wait for writes. At most 1,024 operations wait to write, and as many to read:
-/// further ones fail with [`StoreError::Busy`]. If a caller drops an operation, it is committed
-/// completely or not at all.
+/// further ones fail with [`StoreError::Busy`]. One connection is reserved for background work (the
+/// seals of the audit log, denials, `last_seen_at` and the deletion of expired rows), if there are at
+/// least 3: so that does not wait for clients, and has no limit.
+///
+/// If a caller drops an operation, it is committed completely or not at all. A statement that still
+/// runs 50 milliseconds later is cancelled, for example one that waits for a lock. Its connection is
+/// closed then.
 ///
 /// TLS is required, unless the server is on this machine or the URL has `sslmode=disable`; the
 /// server's certificate and name are verified.
@@ -70,16 +70,9 @@ pub struct PostgresStore {
     tasks: Option<Tasks>,
 }
 
-/// The connections to a database.
+/// What the handles of a store share.
 struct Database {
-    pool: Pool,
-    /// A permit for each connection that may write: the others are for reads.
-    writers: Semaphore,
-    /// A permit for each operation that may wait to write.
-    queue: Semaphore,
-    connection_timeout: Duration,
-    /// How long an operation may take on its connection.
-    operation_timeout: Duration,
+    connections: Arc<Connections>,
     feed: Feed,
     key: LogKey,
     sealing: Sealing,
@@ -125,33 +118,22 @@ impl PostgresStore {
         set_network_timeouts(&mut config, &options);
         let connector = tls::connector(options.root_certificates.as_deref())?;
         let feed = Feed::new(config.clone(), connector.clone(), &options);
-        let pool = pool(config, connector, &options)?;
+        let connections = Connections::new(config, connector, &options)?;
+        let pool = connections.shared();
         let mut client = pool.get().await.map_err(pool_error)?;
         let transaction = client.transaction().await.map_err(store_error)?;
         migrations::run(&transaction, signs).await?;
         transaction.commit().await.map_err(store_error)?;
         drop(client);
-        let clock = DatabaseClock::synchronise(&pool).await?;
+        let clock = DatabaseClock::synchronise(pool).await?;
         #[expect(clippy::disallowed_methods, reason = "supervised: each comparison is a turn")]
         let clock_task = tokio::spawn(clock.clone().run(pool.clone()));
-        let writers = Semaphore::new(options.writers());
-        let queue = Semaphore::new(MAX_WAITING);
-        let PostgresOptions { connection_timeout, seal_interval, .. } = options;
-        let operation_timeout = options.operation_timeout();
         let sealing = Sealing::default();
-        let database = Arc::new(Database {
-            pool,
-            writers,
-            queue,
-            connection_timeout,
-            operation_timeout,
-            feed,
-            key,
-            sealing,
-        });
+        let database = Arc::new(Database { connections, feed, key, sealing });
         let handle = Self { database, clock, tasks: None };
         handle.database.sealing.check_key(&handle).await?;
-        let sealer = signs.then(|| SealerTask::spawn(Arc::new(handle.handle()), seal_interval));
+        let sealer =
+            signs.then(|| SealerTask::spawn(Arc::new(handle.handle()), options.seal_interval));
         let sealer = sealer.transpose().map_err(|error| OpenError::Database(error.into()))?;
         Ok(Self { tasks: Some(Tasks { clock: clock_task, sealer }), ..handle })
     }
@@ -167,11 +149,6 @@ impl PostgresStore {
 
     pub(super) fn shared_sealing(&self) -> &Sealing {
         &self.database.sealing
-    }
-
-    /// Returns how long an operation may take on its connection.
-    pub(super) fn operation_timeout(&self) -> Duration {
-        self.database.operation_timeout
     }
 
     /// Returns the time of the database, for
@@ -192,7 +169,7 @@ impl PostgresStore {
             tasks.stop();
         }
         self.database.feed.close();
-        self.database.pool.close();
+        self.database.connections.close();
     }
 
     /// Returns the events, to which other nodes contribute from the first call on.
@@ -200,49 +177,19 @@ impl PostgresStore {
         self.database.feed.listen()
     }
 
-    /// Waits for a connection, unless too many operations do.
-    pub(super) async fn client(&self) -> Result<Client, StoreError> {
-        if self.database.pool.status().waiting >= MAX_WAITING {
-            return Err(StoreError::Busy);
-        }
-        self.database.pool.get().await.map_err(pool_error)
-    }
-
-    /// Waits until another operation may write, unless too many do.
-    async fn writer(&self) -> Result<SemaphorePermit<'_>, StoreError> {
-        let _waiting = self.database.queue.try_acquire().map_err(|_| StoreError::Busy)?;
-        let permit =
-            timeout(self.database.connection_timeout, self.database.writers.acquire()).await;
-        let permit = permit.map_err(|_| StoreError::unavailable("no connection is free"))?;
-        permit.map_err(StoreError::unavailable)
-    }
-
-    /// Waits for a connection to write with, unless too many operations do.
-    pub(super) async fn writing_client(&self) -> Result<(Client, SemaphorePermit<'_>), StoreError> {
-        let permit = self.writer().await?;
-        Ok((self.client().await?, permit))
-    }
-
-    pub(super) async fn begin<'a>(
-        &self,
-        client: &'a mut Client,
-    ) -> Result<Transaction<'a>, StoreError> {
-        let begin = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
-        begin.start().await.map_err(store_error)
-    }
-
-    pub(super) async fn commit(&self, transaction: Transaction<'_>) -> Result<(), StoreError> {
-        transaction.commit().await.map_err(store_error)
+    pub(super) fn connections(&self) -> &Arc<Connections> {
+        &self.database.connections
     }
 
     /// Runs an operation in a transaction, and again after a conflict with others.
     pub(super) async fn run<'a, T: Send + 'a>(
         &'a self,
         operation: Operation<'a, T>,
+        queue: Queue,
     ) -> Result<T, StoreError> {
         let mut retries = 0;
         loop {
-            match self.run_once(&operation).await {
+            match self.run_once(&operation, queue).await {
                 Err(error) if retries < MAX_RETRIES && is_conflict(&error) => {
                     retries += 1;
                     tokio::time::sleep(delay(retries)).await;
@@ -255,28 +202,34 @@ impl PostgresStore {
     async fn run_once<'a, T: Send + 'a>(
         &'a self,
         operation: &Operation<'a, T>,
+        queue: Queue,
     ) -> Result<T, StoreError> {
-        let (mut client, _permit) = self.writing_client().await?;
+        let mut lease = self.connections().writer(queue).await?;
         let running = async {
-            let transaction = self.begin(&mut client).await?;
+            let (transaction, is_committing) = lease.begin().await?;
             // An error drops the transaction, which rolls it back.
             let mut rows = PostgresRows::new(&transaction, self.key());
             let value = operation.run(&mut rows).await?;
             rows.flush().await?;
             let publication = Publication::new(self.database.feed.events(), rows.events);
-            self.commit(transaction).await?;
+            *is_committing = true;
+            transaction.commit().await.map_err(store_error)?;
             publication.publish();
             Ok(value)
         };
-        let outcome = timeout(self.operation_timeout(), running).await;
-        outcome.unwrap_or_else(|_| Err(discard(client)))
+        let outcome = timeout(self.connections().operation_timeout, running).await;
+        finish(lease, outcome)
     }
 }
 
-/// Closes a connection whose server does not answer: its socket may be silent for long.
-pub(super) fn discard(client: Client) -> StoreError {
-    drop(Client::take(client));
-    StoreError::unavailable("the database does not answer")
+/// Returns the connection of an operation, and closes it if the server has not answered in time.
+pub(super) fn finish<T>(
+    lease: Lease,
+    outcome: Result<Result<T, StoreError>, Elapsed>,
+) -> Result<T, StoreError> {
+    let Ok(outcome) = outcome else { return Err(lease.discard()) };
+    lease.release();
+    outcome
 }
 
 /// Sets how soon a connection to a server that is gone is closed, unless the URL says so.
@@ -299,28 +252,6 @@ fn delay(retries: u32) -> Duration {
     Duration::from_millis(u64::from(retries * random))
 }
 
-fn pool(
-    config: Config,
-    connector: MakeRustlsConnect,
-    options: &PostgresOptions,
-) -> Result<Pool, OpenError> {
-    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let manager = Manager::from_config(config, connector, recycling);
-    let set_up = options.set_up();
-    let set_up = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
-        let set_up = set_up.clone();
-        Box::pin(async move { client.batch_execute(&set_up).await.map_err(HookError::Backend) })
-    });
-    let timeout = Some(options.connection_timeout);
-    Pool::builder(manager)
-        .max_size(usize::try_from(options.max_connections).unwrap_or(usize::MAX))
-        .timeouts(deadpool_postgres::Timeouts { wait: timeout, create: timeout, recycle: timeout })
-        .runtime(Runtime::Tokio1)
-        .post_create(set_up)
-        .build()
-        .map_err(|error| OpenError::Database(error.into()))
-}
-
 impl Tasks {
     fn stop(&self) {
         self.clock.abort();
@@ -339,7 +270,7 @@ impl Drop for Tasks {
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresStore")
-            .field("pool", &self.database.pool.status())
+            .field("pool", &self.connections().shared().status())
             .finish_non_exhaustive()
     }
 }
