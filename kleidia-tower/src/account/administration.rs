@@ -206,12 +206,19 @@ impl Accounts {
         Ok(self.store().account(id).await?)
     }
 
-    /// Returns the matching records of the audit log, newest first.
+    /// Returns the matching records of the audit log, newest first. Of a query for a user's id alone,
+    /// those that have the name of its account, too: stores find these by an index.
     ///
     /// # Errors
     /// Server errors.
     pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, AccountError> {
-        Ok(self.store().records(query).await?)
+        let mut query = query.clone();
+        if let Some(id) = query.user_id {
+            let Some(account) = self.user(id).await? else { return Ok(Vec::new()) };
+            // Names do not change.
+            query.user.get_or_insert_with(|| account.name.to_string());
+        }
+        Ok(self.store().records(&query).await?)
     }
 }
 

@@ -26,6 +26,8 @@ mod operations;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod purge;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod record_query;
 pub mod rows;
 mod sealer;
 #[cfg(feature = "sqlite")]

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod audit_queries;
 mod cached_sessions;
 mod cancellation;
 mod detached_log;

@@ -40,12 +40,38 @@ async fn rejects_newer_schema_unless_it_is_compatible() {
     let (server, name, url) = new_database();
     let store = PostgresStore::open(&url, audit_key()).await.unwrap();
     let alice = create(&store, "alice").await;
-    server.execute(&name, "UPDATE kleidia_schema SET version = 3, compatible_with = 2");
+    server.execute(&name, "UPDATE kleidia_schema SET version = 4, compatible_with = 3");
     let opened = PostgresStore::open(&url, audit_key()).await;
-    assert!(matches!(opened, Err(OpenError::NewerVersion { version: 3, latest: 1 })), "{opened:?}");
-    server.execute(&name, "UPDATE kleidia_schema SET version = 2, compatible_with = 1");
+    assert!(matches!(opened, Err(OpenError::NewerVersion { version: 4, latest: 2 })), "{opened:?}");
+    server.execute(&name, "UPDATE kleidia_schema SET version = 3, compatible_with = 2");
     let opened = PostgresStore::open(&url, audit_key()).await.unwrap();
     assert_eq!(opened.account(alice.id).await.unwrap(), Some(alice));
+}
+
+/// The operator may create the indexes before, while nodes write.
+#[tokio::test]
+async fn migrates_schema_of_the_first_version() {
+    const FIRST: &str = include_str!("../../migrations/postgres/1_initial.sql");
+    const PREPARED: &str = "CREATE INDEX CONCURRENTLY audit_of_kind_and_outcome \
+        ON audit (kind, outcome, sequence)";
+    for prepared in [None, Some(PREPARED)] {
+        let (server, name, url) = new_database();
+        server.execute(&name, FIRST);
+        if let Some(prepared) = prepared {
+            server.execute(&name, prepared);
+        }
+        let store = PostgresStore::open(&url, audit_key()).await.unwrap();
+        create(&store, "alice").await;
+        assert_eq!(verified_size(&store).await, 1);
+        let schema = "SELECT version || ' ' || compatible_with FROM kleidia_schema";
+        assert_eq!(server.execute(&name, schema), "2 1");
+        let indexes = "SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes \
+            WHERE tablename = 'audit'";
+        assert_eq!(
+            server.execute(&name, indexes),
+            "audit_of_actor audit_of_kind_and_outcome audit_of_user audit_pkey audit_time"
+        );
+    }
 }
 
 /// A newer node adds a column while an older one has prepared its statements.

@@ -143,6 +143,53 @@ pub(super) async fn filters_records(fixture: &StoreFixture) {
     }
 }
 
+/// Each set of conditions, on records that are not in the order of time.
+pub(super) async fn filters_records_by_several_conditions(fixture: &StoreFixture) {
+    let kinds = [EventKind::LoginSuccess, EventKind::TokenRefresh, EventKind::Logout];
+    let outcomes = [Outcome::Success, Outcome::Failure];
+    let names = ["alice", "bob", "Carol"];
+    let events = (0..60).map(|number: i64| {
+        let choose = |choices: usize| usize::try_from(number).map_or(0, |it| it % choices);
+        let person = |index: usize| identity(index.try_into().unwrap_or(0), names[index]);
+        AuditEvent {
+            user: (number % 4 > 0).then(|| person(choose(3))),
+            actor: (number % 5 > 2).then(|| person(choose(2))),
+            ..at(number * 37 % 61).event(kinds[choose(3)], outcomes[choose(7) % 2], None)
+        }
+    });
+    let records = fixture.append(events.collect()).await;
+    let user = |name: &str| (Some(name.to_owned()), None);
+    let mut queries = Vec::new();
+    for (user, user_id) in
+        [(None, None), (None, Some(UserId::new(1))), user("alice"), user("ALICE"), user("Carol")]
+    {
+        for kind in [None, Some(kinds[1]), Some(EventKind::KeyReplaced)] {
+            for outcome in [None, Some(outcomes[0]), Some(outcomes[1])] {
+                for (from, until) in [
+                    (None, None),
+                    (None, Some(30)),
+                    (Some(30), None),
+                    (Some(20), Some(40)),
+                    (Some(40), Some(20)),
+                ] {
+                    let (user, [from, until]) =
+                        (user.clone(), [from, until].map(|it| it.map(time)));
+                    let query = AuditQuery { kind, user, user_id, outcome, from, until, ..all() };
+                    queries.push(query);
+                }
+            }
+        }
+    }
+    for mut query in queries {
+        for (before, limit) in [(None, usize::MAX), (None, 3), (Some(records[35].sequence), 5)] {
+            (query.before, query.limit) = (before, limit);
+            let matching = records.iter().rev().filter(|record| query.matches(record));
+            let expected: Vec<_> = matching.map(|record| record.sequence).take(limit).collect();
+            assert_eq!(fixture.find(&query).await, expected, "{query:?}");
+        }
+    }
+}
+
 pub(super) async fn pages_records(fixture: &StoreFixture) {
     let mut sequences = Vec::new();
     for second in 0..25 {

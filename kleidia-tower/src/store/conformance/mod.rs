@@ -118,6 +118,7 @@ cases! {
     audit:
         stores_events_unchanged
         filters_records
+        filters_records_by_several_conditions
         pages_records
         seals_records
         seals_more_than_a_batch

@@ -50,13 +50,16 @@ macro_rules! select_leaves {
     };
 }
 
-/// The records up to one that are neither sealed nor unsealed.
+/// The records up to one that are neither sealed nor unsealed. The numbers are bounded in each table:
+/// otherwise the server may join all leaves up to these.
 const ORPHAN_RECORDS: &str = concat!(
     "SELECT ",
     record_columns!(),
     " FROM audit WHERE sequence > $1 AND sequence <= $2 \
-     AND NOT EXISTS (SELECT FROM audit_leaves WHERE record = sequence AND leaf >= $3) \
-     AND NOT EXISTS (SELECT FROM audit_unsealed WHERE record = sequence)"
+     AND NOT EXISTS (SELECT FROM audit_leaves WHERE record = sequence AND leaf >= $3 \
+         AND record > $1 AND record <= $2) \
+     AND NOT EXISTS (SELECT FROM audit_unsealed WHERE record = sequence \
+         AND record > $1 AND record <= $2)"
 );
 
 /// Returns numbers as the database has them.

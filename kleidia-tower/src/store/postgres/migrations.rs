@@ -8,7 +8,10 @@ use crate::store::OpenError;
 /// The migrations, in order. A released migration is never changed. Each one sets the version to
 /// its position in this list, and the oldest version that can serve the migrated schema, so that
 /// nodes can be replaced one by one.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/postgres/1_initial.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/postgres/1_initial.sql"),
+    include_str!("../../../migrations/postgres/2_audit_indexes.sql"),
+];
 
 /// Of several starting nodes one migrates at a time ("kleidia").
 const LOCK: i64 = i64::from_be_bytes(*b"\0kleidia");

@@ -161,11 +161,12 @@ impl PostgresOptions {
         self.statement_timeout() + self.lock_timeout()
     }
 
-    /// Returns the statement that sets up a new connection.
+    /// Returns the statement that sets up a new connection. Compiling a statement takes longer than
+    /// any of these do.
     pub(super) fn set_up(&self) -> String {
         format!(
-            "SET application_name = 'kleidia'; SET statement_timeout = {}; SET lock_timeout = {}; \
-             SET idle_in_transaction_session_timeout = {}; \
+            "SET application_name = 'kleidia'; SET jit = off; SET statement_timeout = {}; \
+             SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
              SELECT set_config('synchronous_commit', 'on', false) \
              WHERE current_setting('synchronous_commit') = 'off'",
             self.statement_timeout().as_millis(),

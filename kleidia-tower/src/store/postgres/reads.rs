@@ -5,15 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::timeout;
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
+use super::PostgresStore;
 use super::accounts::{ACCOUNT_BY_ID, ACCOUNT_BY_NAME, account_with_password};
 use super::connections::Queue;
 use super::error::store_error;
 use super::lease::Lease;
 use super::statements::{Parameters, select_sessions};
 use super::store::finish;
-use super::{PostgresStore, records};
 use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
@@ -135,11 +134,7 @@ impl Transactional for PostgresStore {
     }
 
     async fn read_records(&self, filter: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
-        let (sql, parameters) = records::select(filter);
-        let parameters: Vec<&(dyn ToSql + Sync)> =
-            parameters.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
-        let found = self.read_all(&sql, &parameters).await?;
-        found.iter().map(|row| Columns(row).record()).collect()
+        self.find_records(filter).await
     }
 
     fn log_key(&self) -> Result<&LogKey, StoreError> {

@@ -2,10 +2,12 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::statements::Parameter;
-use crate::UserId;
-use crate::audit::AuditQuery;
-use crate::store::columns::{ceil_second, sql_limit};
+use super::PostgresStore;
+use crate::Timestamp;
+use crate::audit::{AuditQuery, AuditRecord};
+use crate::store::StoreError;
+use crate::store::columns::{Columns, ceil_second};
+use crate::store::record_query::{Pivots, RecordQuery, Value};
 
 /// The columns are named, since a prepared `SELECT *` fails after a newer node has added one.
 macro_rules! record_columns {
@@ -15,50 +17,42 @@ macro_rules! record_columns {
     };
 }
 
-const SELECT: &str = concat!("SELECT ", record_columns!(), " FROM audit WHERE TRUE");
+/// Searches for the first record that is not before a time, as if all were in the order of time:
+/// each step halves the numbers that remain.
+const PIVOT: &str = "WITH RECURSIVE search (low, high) AS \
+    (SELECT min(sequence), max(sequence) + 1 FROM audit \
+    UNION ALL SELECT CASE WHEN at < $1 THEN sequence + 1 ELSE low END, \
+        CASE WHEN at < $1 THEN high ELSE middle END \
+        FROM (SELECT low, high, (low + high) / 2 AS middle FROM search WHERE low < high) AS half, \
+        LATERAL (SELECT sequence, at FROM audit WHERE sequence >= middle \
+            ORDER BY sequence LIMIT 1) AS found) \
+    SELECT max(low) AS pivot FROM search";
 
-/// Returns the statement of a query. A statement for each set of conditions lets the server use the
-/// index of each.
-pub(super) fn select(query: &AuditQuery) -> (String, Vec<Parameter>) {
-    let mut statement = Statement { sql: SELECT.to_owned(), parameters: vec![] };
-    if let Some(kind) = query.kind {
-        statement.push("kind = ?", kind.as_str());
+impl PostgresStore {
+    pub(super) async fn find_records(
+        &self,
+        query: &AuditQuery,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        let from = self.find_pivot(query.from).await?;
+        let until = self.find_pivot(query.until).await?;
+        let RecordQuery { sql, values, .. } = RecordQuery::new(query, Pivots { from, until }, '$');
+        let values: Vec<_> = values.iter().map(parameter).collect();
+        let found = self.read_all(&sql, &values).await?;
+        found.iter().map(|row| Columns(row).record()).collect()
     }
-    if let Some(names) = query.names() {
-        statement.push("(user_name = ANY (?) OR actor_name = ANY (?))", Vec::from(names));
+
+    /// Returns the pivot of a time. `None` without a time, and if there are no records.
+    async fn find_pivot(&self, time: Option<Timestamp>) -> Result<Option<i64>, StoreError> {
+        let Some(time) = time else { return Ok(None) };
+        let pivot = self.read_optional(PIVOT, &[&ceil_second(time)]).await?;
+        pivot.map_or(Ok(None), |row| Columns(&row).optional_integer("pivot"))
     }
-    if let Some(id) = query.user_id {
-        statement.push("(user_id = ? OR actor_id = ?)", UserId::get(id));
-    }
-    if let Some(outcome) = query.outcome {
-        statement.push("outcome = ?", outcome.as_str());
-    }
-    if let Some(from) = query.from {
-        statement.push("at >= ?", ceil_second(from));
-    }
-    if let Some(until) = query.until {
-        statement.push("at < ?", ceil_second(until));
-    }
-    if let Some(before) = query.before {
-        statement.push("sequence < ?", i64::try_from(before).unwrap_or(i64::MAX));
-    }
-    statement.parameters.push(Box::new(sql_limit(query.limit)));
-    let Statement { sql, parameters } = statement;
-    (format!("{sql} ORDER BY sequence DESC LIMIT ${}", parameters.len()), parameters)
 }
 
-struct Statement {
-    sql: String,
-    parameters: Vec<Parameter>,
-}
-
-impl Statement {
-    /// Adds a condition; each `?` in it stands for the value.
-    fn push(&mut self, condition: &str, value: impl ToSql + Send + Sync + 'static) {
-        self.parameters.push(Box::new(value));
-        let number = format!("${}", self.parameters.len());
-        self.sql.push_str(" AND ");
-        self.sql.push_str(&condition.replace('?', &number));
+fn parameter(value: &Value) -> &(dyn ToSql + Sync) {
+    match value {
+        Value::Integer(value) => value,
+        Value::Text(value) => value,
     }
 }
 

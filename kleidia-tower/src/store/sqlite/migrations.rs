@@ -7,7 +7,10 @@ use crate::store::OpenError;
 
 /// The migrations, in order. A released migration is never changed. Each one ends by setting
 /// `PRAGMA user_version` to its position in this list.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/1_initial.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/1_initial.sql"),
+    include_str!("../../../migrations/sqlite/2_audit_indexes.sql"),
+];
 
 /// The application id of databases of this crate (`PRAGMA application_id`).
 const APPLICATION: i32 = i32::from_be_bytes(*b"KLDA");

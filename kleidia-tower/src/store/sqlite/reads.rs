@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite, Transaction, query};
+use sqlx::{AssertSqlSafe, Sqlite, Transaction, query};
 
 use super::SqliteStore;
 use super::error::store_error;
@@ -13,7 +13,8 @@ use crate::account::{Account, AccountLookup, StoredPassword};
 use crate::audit::{AuditQuery, AuditRecord, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::StoreError;
-use crate::store::columns::{Columns, ceil_second, sql_limit};
+use crate::store::columns::{Columns, sql_limit};
+use crate::store::record_query::{Pivots, RecordQuery, Value};
 use crate::store::rows::{Operation, RefreshTokenState, Transactional};
 use crate::store::sealer::Sealing;
 use crate::store::without_subscriber::without_subscriber;
@@ -129,37 +130,16 @@ impl Transactional for SqliteStore {
 
     async fn read_records(&self, filter: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
         let _reading = self.reading()?;
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM audit WHERE TRUE");
-        if let Some(kind) = filter.kind {
-            query.push(" AND kind = ").push_bind(kind.as_str());
+        let RecordQuery { sql, values, .. } = RecordQuery::new(filter, Pivots::default(), '?');
+        let mut found = query(AssertSqlSafe(sql));
+        for value in values {
+            found = match value {
+                Value::Integer(value) => found.bind(value),
+                Value::Text(value) => found.bind(value),
+            };
         }
-        if let Some([name, canonical]) = filter.names() {
-            query.push(" AND (user_name IN (").push_bind(name.clone());
-            query.push(", ").push_bind(canonical.clone());
-            query.push(") OR actor_name IN (").push_bind(name);
-            query.push(", ").push_bind(canonical).push("))");
-        }
-        if let Some(id) = filter.user_id {
-            query.push(" AND (user_id = ").push_bind(id.get());
-            query.push(" OR actor_id = ").push_bind(id.get()).push(")");
-        }
-        if let Some(outcome) = filter.outcome {
-            query.push(" AND outcome = ").push_bind(outcome.as_str());
-        }
-        if let Some(from) = filter.from {
-            query.push(" AND at >= ").push_bind(ceil_second(from));
-        }
-        if let Some(until) = filter.until {
-            query.push(" AND at < ").push_bind(ceil_second(until));
-        }
-        if let Some(before) = filter.before {
-            let before = i64::try_from(before).unwrap_or(i64::MAX);
-            query.push(" AND sequence < ").push_bind(before);
-        }
-        query.push(" ORDER BY sequence DESC LIMIT ").push_bind(sql_limit(filter.limit));
-        let found = without_subscriber(query.build().fetch_all(self.readers()?))
-            .await
-            .map_err(store_error)?;
+        let found =
+            without_subscriber(found.fetch_all(self.readers()?)).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).record()).collect()
     }
 
