@@ -10,23 +10,23 @@ use kliento_core::TokenVerification;
 use tower_layer::Layer;
 
 use crate::access::AccessPolicy;
-use crate::allow_list::AllowList;
 use crate::authenticator::Authenticator;
 use crate::guard::{KlientoGuard, SCHEME};
 use crate::streams::streams;
 use crate::{
-    AllowListError, BundleCache, Clock, CredentialPolicy, KlientoAuth, Rejection, Responder,
-    SignatureCache, TrustAnchorStore, WorkloadIdentity,
+    BundleCache, Clock, CredentialPolicy, KlientoAuth, Rejection, Responder, SignatureCache,
+    TrustAnchorStore,
 };
 
 /// Authenticates workloads by their Kliento token bundles. **By default it allows every
 /// organisation on the Internet whose domain has DNSSEC.** Restrict it with
-/// [`Self::with_allowed_organisations`] or [`Self::with_allowed_subjects`].
+/// [`Self::with_allowed_organisations`], [`Self::with_allowed_subjects`] or
+/// [`Self::with_admission`].
 ///
 /// A request with a valid `Authorization: Kliento <base64>` header reaches the inner service with a
 /// [`WorkloadIdentity`] in its extensions. By default all other requests are rejected: 401 if the
-/// credentials are missing or invalid, 403 if the workload is not allowed, 503 if the credentials
-/// cannot be checked. The response carries problem details, or a gRPC status for gRPC
+/// credentials are missing or invalid, 403 if the workload is not allowed, 429 if its organisation
+/// has exceeded its quota, 503 if the credentials cannot be checked. The response carries problem details, or a gRPC status for gRPC
 /// requests, and the typed [`Rejection`](crate::Rejection) in its extensions.
 ///
 /// # Rules
@@ -67,7 +67,7 @@ use crate::{
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), kliento_tower::AllowListError> {
+/// # async fn main() -> Result<(), kliento_tower::AdmissionError> {
 /// let layer = KlientoAuthLayer::new("https://api.example.com")
 ///     .with_allowed_organisations(["partner.example"])?;
 /// let service = ServiceBuilder::new()
@@ -227,46 +227,6 @@ impl KlientoAuthLayer {
         self.with(|guard| guard.access.policy = policy)
     }
 
-    /// Allows the workloads of these organisations, and rejects those that are on no list with 403.
-    ///
-    /// `example.com` is that organisation with all its members; `*.example.com` is every
-    /// organisation below it, but not `example.com` itself. The names are compared
-    /// case-insensitively. Each call adds to the list, which [`Self::with_allowed_subjects`]
-    /// shares; an empty list allows none.
-    ///
-    /// # Errors
-    /// [`AllowListError`] for an invalid domain name.
-    pub fn with_allowed_organisations<T: AsRef<str>>(
-        self,
-        organisations: impl IntoIterator<Item = T>,
-    ) -> Result<Self, AllowListError> {
-        self.with_allow_list(organisations, AllowList::add_organisation)
-    }
-
-    /// Allows these subjects, and rejects those that are on no list with 403.
-    ///
-    /// `alice@example.com` is a user, whose name is compared exactly; `example.com` is the
-    /// organisation's bot, not its users. See [`Self::with_allowed_organisations`].
-    ///
-    /// # Errors
-    /// [`AllowListError`] for an invalid user or domain name.
-    pub fn with_allowed_subjects<T: AsRef<str>>(
-        self,
-        subjects: impl IntoIterator<Item = T>,
-    ) -> Result<Self, AllowListError> {
-        self.with_allow_list(subjects, AllowList::add_subject)
-    }
-
-    /// Allows only the workloads for which `authorizer` returns `true`, and rejects others with
-    /// 403. The layer calls it for each request that the allow list allows, so it should be fast.
-    #[must_use]
-    pub fn with_authorizer(
-        self,
-        authorizer: impl Fn(&WorkloadIdentity) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        self.with(|guard| guard.access.authorizer = Some(Arc::new(authorizer)))
-    }
-
     /// Leaves the credentials of another scheme to the next layer, which must check them.
     ///
     /// `challenge` is that scheme's, such as `Bearer realm="people"`. A 401 includes it.
@@ -301,18 +261,6 @@ impl KlientoAuthLayer {
     #[must_use]
     pub fn with_authorization_removed(self) -> Self {
         self.with(|guard| guard.removes_authorization = true)
-    }
-
-    fn with_allow_list<T: AsRef<str>>(
-        self,
-        texts: impl IntoIterator<Item = T>,
-        add: fn(&mut AllowList, &str) -> Result<(), AllowListError>,
-    ) -> Result<Self, AllowListError> {
-        let mut allow_list = self.0.access.allow_list.as_deref().cloned().unwrap_or_default();
-        for text in texts {
-            add(&mut allow_list, text.as_ref())?;
-        }
-        Ok(self.with(|guard| guard.access.allow_list = Some(Arc::new(allow_list))))
     }
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut KlientoGuard)) -> Self {

@@ -5,7 +5,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod access;
-mod allow_list;
+mod admission;
 mod authenticator;
 mod cache;
 #[cfg(feature = "client")]
@@ -16,6 +16,7 @@ mod extract;
 mod guard;
 mod identity;
 mod layer;
+mod polled_file;
 mod rejection;
 mod signature_cache;
 mod singleflight;
@@ -25,7 +26,9 @@ mod telemetry;
 pub mod testing;
 mod trust_anchors;
 
-pub use allow_list::AllowListError;
+pub use admission::{Admission, AdmissionError, AdmissionStore, AllowRule, Quota};
+#[cfg(feature = "admission-file")]
+pub use admission::{AdmissionFile, AdmissionFileError, AdmissionFileOptions, Position};
 pub use cache::BundleCache;
 #[cfg(feature = "axum")]
 pub use extract::IdentityRejection;
@@ -42,6 +45,7 @@ pub use kliento_core::{
     Claims, Member, OrganisationName, Period, SignerKind, Timestamp, TrustAnchor, UserName,
 };
 pub use layer::KlientoAuthLayer;
+pub use polled_file::TextFileError;
 pub use rejection::Rejection;
 pub use signature_cache::SignatureCache;
 pub use trust_anchors::{

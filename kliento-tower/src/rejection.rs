@@ -31,11 +31,19 @@ pub enum Rejection {
     /// The credentials are malformed or invalid.
     #[error(transparent)]
     InvalidCredentials(Arc<kliento_core::Error>),
-    /// The workload is authenticated, but not
-    /// [allowed](crate::KlientoAuthLayer::with_allowed_organisations), or the
+    /// The workload is authenticated, but the
+    /// [rules](crate::KlientoAuthLayer::with_admission) do not admit it, or the
     /// [authorizer](crate::KlientoAuthLayer::with_authorizer) denies it access.
     #[error("permission denied for {}", log_text(.0.subject()))]
     PermissionDenied(WorkloadIdentity),
+    /// The workload is admitted, but its organisation has exceeded its [`Quota`](crate::Quota).
+    #[error("quota of {} exceeded", log_text(.identity.organisation()))]
+    QuotaExceeded {
+        /// The workload.
+        identity: WorkloadIdentity,
+        /// The time until its organisation has budget for a request.
+        retry_after: Duration,
+    },
     /// The queue of verifications is full.
     #[error("verification queue full")]
     Busy,
@@ -49,7 +57,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// Returns 401 if the credentials are missing or invalid, 403 if the workload is not allowed,
-    /// and 503 if the credentials could not be checked.
+    /// 429 if its organisation has exceeded its quota, and 503 if the credentials could not be checked.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.problem().status()
@@ -61,6 +69,7 @@ impl Rejection {
     /// |---|---|
     /// | `credentials_missing`, `credentials_malformed`, `credentials_invalid` | 401 |
     /// | `permission_denied` | 403 |
+    /// | `quota_exceeded` | 429 |
     /// | `busy`, `unavailable` | 503 |
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -79,6 +88,7 @@ impl Rejection {
             Self::MultipleCredentials => "credentials-multiple",
             Self::InvalidCredentials(error) => error.code(),
             Self::PermissionDenied(_) => "permission-denied",
+            Self::QuotaExceeded { .. } => "quota-exceeded",
             Self::Busy => "busy",
             Self::TrustAnchorsUnavailable(_) => "trust-anchors-unavailable",
             Self::ClockUnavailable => "clock-unavailable",
@@ -104,6 +114,12 @@ impl http_guard::Rejection for Rejection {
             Self::PermissionDenied(_) => {
                 Problem::forbidden("permission_denied", "Permission denied")
             }
+            Self::QuotaExceeded { retry_after, .. } => Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "quota_exceeded",
+                "The organisation has exceeded its quota",
+            )
+            .with_retry_after(*retry_after),
             Self::Busy => Problem::unavailable(
                 "busy",
                 "Too many requests at the same time",

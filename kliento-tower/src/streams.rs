@@ -44,7 +44,7 @@ const CREDENTIALS_INVALID: StreamEnd = StreamEnd::new(
     ),
     Reconnection::Authenticate,
 );
-/// An allow list or an authorizer denies access.
+/// The rules or an authorizer deny access.
 const PERMISSION_DENIED: StreamEnd = StreamEnd::new(
     Problem::forbidden("permission_denied", "Permission denied"),
     Reconnection::Never,
@@ -57,8 +57,8 @@ impl KlientoAuthLayer {
     /// A [stream](http_guard::stream) is a response of server-sent events, a gRPC call, or what a handler
     /// watches by the [`StreamWatch`] in the request's extensions. It ends when its bundle expires
     /// (`token_expired`), and within the lease when one of the trust anchors by which the bundle was
-    /// verified is withdrawn (`credentials_invalid`), when the allow list or the authorizer no longer
-    /// allows the workload (`permission_denied`), or while anchors or clock are unavailable
+    /// verified is withdrawn (`credentials_invalid`), when the rules or the authorizer no longer
+    /// admit the workload (`permission_denied`), or while anchors or clock are unavailable
     /// (`unavailable`).
     ///
     /// Layers that are configured from this one share its streams, and the limit per subject.

@@ -110,7 +110,10 @@ const fn outcome(checked: &Result<Decision, Rejection>) -> &'static str {
 
 const fn identity(checked: &Result<Decision, Rejection>) -> Option<&WorkloadIdentity> {
     match checked {
-        Ok(Ok(identity)) | Err(Rejection::PermissionDenied(identity)) => Some(identity),
+        Ok(Ok(identity))
+        | Err(Rejection::PermissionDenied(identity) | Rejection::QuotaExceeded { identity, .. }) => {
+            Some(identity)
+        }
         _ => None,
     }
 }

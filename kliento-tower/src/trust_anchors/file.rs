@@ -13,12 +13,8 @@ use super::schedule::Schedule;
 use super::{
     SkippedAnchor, TrustAnchorError, TrustAnchorFileError, TrustAnchorStore, TrustAnchors,
 };
+use crate::polled_file::{DEFAULT_POLL_INTERVAL, MAX_LOGGED_CHARACTERS, check_poll_interval};
 use crate::{Clock, HealthError, SettingError, SystemClock};
-
-const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
-const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// The maximum length of a path in the log, and of an error about the file.
-const MAX_LOGGED_CHARACTERS: usize = 300;
 
 /// Trust anchors from a file, which is polled for changes.
 ///
@@ -169,8 +165,7 @@ impl TrustAnchorFileOptions {
     /// # Errors
     /// [`SettingError`] below the minimum.
     pub fn with_poll_interval(mut self, interval: Duration) -> Result<Self, SettingError> {
-        let bounds = MIN_POLL_INTERVAL..=Duration::MAX;
-        self.poll_interval = SettingError::check("poll interval", interval, bounds)?;
+        self.poll_interval = check_poll_interval(interval)?;
         Ok(self)
     }
 

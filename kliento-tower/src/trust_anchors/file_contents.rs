@@ -1,16 +1,13 @@
 //! The contents of a file of trust anchors, in either of the two formats.
 
-use std::fs::{self, File};
-use std::io::Read as _;
 use std::path::Path;
 
 use kliento_core::{Timestamp, TrustAnchor};
 
 use super::file_error::{SkipReason, SkippedAnchor, TrustAnchorFileError};
 use super::{ds_records, root_anchors_xml};
+use crate::polled_file::read_text;
 
-/// In octets. IANA's file has about 2,000.
-const MAX_FILE_LENGTH: u64 = 1 << 20;
 /// Including skipped ones. The root has one to three.
 const MAX_ANCHORS: usize = 64;
 
@@ -38,21 +35,10 @@ pub(super) struct ValidityPeriod {
 impl Contents {
     /// Reads the file, and fails if any part of it is malformed.
     pub(super) fn read(path: &Path) -> Result<Self, TrustAnchorFileError> {
-        // Opening a pipe would block until it has a writer.
-        if !fs::metadata(path)?.is_file() {
-            return Err(TrustAnchorFileError::NotRegular);
-        }
-        let mut octets = Vec::new();
-        File::open(path)?.take(MAX_FILE_LENGTH + 1).read_to_end(&mut octets)?;
-        Self::parse(&octets)
+        Self::parse(&read_text(path)?)
     }
 
-    fn parse(octets: &[u8]) -> Result<Self, TrustAnchorFileError> {
-        if u64::try_from(octets.len()).is_ok_and(|length| length > MAX_FILE_LENGTH) {
-            return Err(TrustAnchorFileError::TooLarge { limit: MAX_FILE_LENGTH });
-        }
-        let text = str::from_utf8(octets)?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    fn parse(text: &str) -> Result<Self, TrustAnchorFileError> {
         // No DS record begins with `<`, and all XML does.
         let is_xml = text.trim_ascii_start().starts_with('<');
         let contents =

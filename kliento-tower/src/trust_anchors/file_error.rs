@@ -2,9 +2,10 @@
 
 use std::error::Error;
 use std::io;
-use std::str::Utf8Error;
 
 use veraid::ParseTrustAnchorError;
+
+use crate::TextFileError;
 
 /// The error of a file of trust anchors.
 ///
@@ -12,21 +13,9 @@ use veraid::ParseTrustAnchorError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustAnchorFileError {
-    /// Reading the file failed, for example because it does not exist.
-    #[error("failed to read the file: {0}")]
-    Read(#[from] io::Error),
-    /// The path is that of a directory, a pipe or a device.
-    #[error("not a regular file")]
-    NotRegular,
-    /// The file is too large.
-    #[error("file larger than {limit} octets")]
-    TooLarge {
-        /// The limit in octets.
-        limit: u64,
-    },
-    /// The file is not UTF-8.
-    #[error("the file is not UTF-8: {0}")]
-    Encoding(#[from] Utf8Error),
+    /// Reading the file failed.
+    #[error(transparent)]
+    File(#[from] TextFileError),
     /// A line is not a DS record of the root.
     #[error("line {line}: {error}")]
     Record {

@@ -1,11 +1,11 @@
 //! Which workloads the layer allows.
 
 use http::StatusCode;
-use kliento_tower::{AllowListError, KlientoAuthLayer, Rejection};
+use kliento_tower::{AdmissionError, KlientoAuthLayer, Rejection};
 
 use crate::bundle::{authorization, layer, request, send};
 
-type Change = fn(KlientoAuthLayer) -> Result<KlientoAuthLayer, AllowListError>;
+type Change = fn(KlientoAuthLayer) -> Result<KlientoAuthLayer, AdmissionError>;
 
 /// The bundle is that of `alice@example.com`.
 async fn status(change: Change) -> StatusCode {
@@ -64,12 +64,12 @@ async fn denies_other_workloads() {
 
 #[test]
 fn rejects_invalid_names() {
-    for text in ["", "*", "*.", "*.*.example", "a*.example", "alice@example.com", "exa mple.com"] {
+    for text in ["", "*.", "*.*.example", "a*.example", "alice@example.com", "exa mple.com"] {
         let error = layer().with_allowed_organisations([text]).unwrap_err();
-        assert_eq!(error, AllowListError::Organisation(text.to_owned()));
+        assert_eq!(error, AdmissionError::Organisation(text.to_owned()));
     }
     for text in ["", "@example.com", "alice@", "*@example.com.*", "a@b@example.com"] {
         let error = layer().with_allowed_subjects([text]).unwrap_err();
-        assert_eq!(error, AllowListError::Subject(text.to_owned()));
+        assert_eq!(error, AdmissionError::Subject(text.to_owned()));
     }
 }

@@ -6,7 +6,9 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use kliento_core::Timestamp;
-use kliento_tower::{TrustAnchorFile, TrustAnchorFileError as E, TrustAnchorStore as _, clock_fn};
+use kliento_tower::{
+    TextFileError, TrustAnchorFile, TrustAnchorFileError as E, TrustAnchorStore as _, clock_fn,
+};
 
 use crate::fixture::{AnchorFile, DIGEST_2017, DIGEST_2024, IANA_DS, IANA_XML, key_tags};
 
@@ -55,7 +57,7 @@ fn reports_invalid_and_missing_files_and_their_recovery() {
     eventually("an error", || store.last_error().is_some());
     assert!(matches!(*store.last_error().unwrap(), E::Record { line: 1, .. }));
     fs::remove_file(anchor_file.file()).unwrap();
-    let is_gone = |error: &E| matches!(error, E::Read(e) if e.kind() == io::ErrorKind::NotFound);
+    let is_gone = |error: &E| matches!(error, E::File(TextFileError::Read(e)) if e.kind() == io::ErrorKind::NotFound);
     eventually("another error", || store.last_error().is_some_and(|error| is_gone(&error)));
     assert_eq!(key_tags(&store), [20326]);
     anchor_file.write(only_2024());

@@ -3,8 +3,8 @@
 use std::fs;
 
 use kliento_tower::{
-    SkipReason, TrustAnchorFile, TrustAnchorFileError as E, TrustAnchorStore as _, TrustAnchors,
-    XmlElementError,
+    SkipReason, TextFileError, TrustAnchorFile, TrustAnchorFileError as E, TrustAnchorStore as _,
+    TrustAnchors, XmlElementError,
 };
 use veraid::ParseTrustAnchorError;
 
@@ -161,7 +161,10 @@ fn rejects_document_type_declarations() {
 fn limits_sizes() {
     let comment = |length: usize| format!("38696 8 2 {DIGEST_2024}\n;{}", " ".repeat(length));
     assert!(AnchorFile::new(comment(1000)).open().is_ok());
-    assert!(matches!(rejection(comment(1 << 20)), E::TooLarge { limit: 1_048_576 }));
+    assert!(matches!(
+        rejection(comment(1 << 20)),
+        E::File(TextFileError::TooLarge { limit: 1_048_576 })
+    ));
 
     let records = |count: usize| format!("38696 8 2 {DIGEST_2024}\n").repeat(count);
     assert!(AnchorFile::new(records(64)).open().is_ok());
@@ -176,11 +179,14 @@ fn limits_sizes() {
 
 #[test]
 fn reads_only_regular_utf8_files() {
-    assert!(matches!(rejection([0xff, 0xfe, b'<', 0]), E::Encoding(_)));
+    assert!(matches!(rejection([0xff, 0xfe, b'<', 0]), E::File(TextFileError::Encoding(_))));
     let anchor_file = AnchorFile::new("");
-    assert!(matches!(TrustAnchorFile::open(anchor_file.folder()), Err(E::NotRegular)));
+    assert!(matches!(
+        TrustAnchorFile::open(anchor_file.folder()),
+        Err(E::File(TextFileError::NotRegular))
+    ));
     fs::remove_file(anchor_file.file()).unwrap();
-    let E::Read(error) = anchor_file.open().unwrap_err() else { panic!() };
+    let E::File(TextFileError::Read(error)) = anchor_file.open().unwrap_err() else { panic!() };
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 }
 
@@ -189,6 +195,9 @@ fn reads_only_regular_utf8_files() {
 #[test]
 fn rejects_devices() {
     for path in ["/dev/zero", "/dev/null"] {
-        assert!(matches!(TrustAnchorFile::open(path), Err(E::NotRegular)), "{path}");
+        assert!(
+            matches!(TrustAnchorFile::open(path), Err(E::File(TextFileError::NotRegular))),
+            "{path}"
+        );
     }
 }

@@ -16,7 +16,7 @@ use humantime::parse_duration;
 use kliento::{Timestamp, TrustAnchor};
 use kliento_tonic::{IdentityService, serve};
 use kliento_tower::{
-    AllowListError, Clock, FixedClock, KlientoAuthLayer, SettingError, SystemClock, TrustAnchors,
+    AdmissionError, Clock, FixedClock, KlientoAuthLayer, SettingError, SystemClock, TrustAnchors,
 };
 use tokio::net::TcpListener;
 
@@ -65,7 +65,7 @@ enum Failure {
     #[error(transparent)]
     Setting(#[from] SettingError),
     #[error(transparent)]
-    AllowList(#[from] AllowListError),
+    AllowList(#[from] AdmissionError),
     #[error("failed to listen on {address}: {source}")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("failed to start the log: {0}")]
