@@ -8,6 +8,7 @@ mod access;
 mod admission;
 mod authenticator;
 mod cache;
+mod claims;
 #[cfg(feature = "client")]
 pub mod client;
 mod concurrency;
@@ -30,6 +31,7 @@ pub use admission::{Admission, AdmissionError, AdmissionStore, AllowRule, Quota}
 #[cfg(feature = "admission-file")]
 pub use admission::{AdmissionFile, AdmissionFileError, AdmissionFileOptions, Position};
 pub use cache::BundleCache;
+pub use claims::ClaimsError;
 #[cfg(feature = "axum")]
 pub use extract::IdentityRejection;
 pub use guard::KlientoGuard;
