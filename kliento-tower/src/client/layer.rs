@@ -1,6 +1,7 @@
 //! `KlientoClientLayer`: its configuration, and the state that its services share.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,7 +11,8 @@ use tower_layer::Layer;
 
 use super::refresher::BundleRefresher;
 use super::{
-    BundleError, KlientoClient, Origin, OriginConfigError, OutgoingRequest, TokenBundleSource,
+    BundleError, KlientoClient, NoRetry, Origin, OriginConfigError, OutgoingRequest,
+    TokenBundleSource,
 };
 use crate::{Clock, SettingError};
 
@@ -35,6 +37,7 @@ use crate::{Clock, SettingError};
 /// - After a failure the source is not queried for at least a second, unless it has changed.
 /// - When the source [has changed](TokenBundleSource::has_changed), its bundle is refreshed within
 ///   about a second, unless the source has failed and asked for a delay.
+/// - Each request is sent once, unless [`Self::with_retry`] allows a second attempt after a 401.
 /// - All state belongs to the layer: its clones and their services share it.
 ///
 /// # Caveats
@@ -114,8 +117,7 @@ use crate::{Clock, SettingError};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
-pub struct KlientoClientLayer(Arc<LayerState>);
+pub struct KlientoClientLayer<P = NoRetry>(Arc<LayerState>, PhantomData<fn() -> P>);
 
 /// The state that the services of a layer share.
 #[derive(Clone)]
@@ -150,9 +152,12 @@ impl KlientoClientLayer {
     pub fn new(source: impl TokenBundleSource) -> Self {
         let refresher = BundleRefresher::new(source);
         let (first, services) = (Arc::default(), Arc::default());
-        Self(Arc::new(LayerState { refresher, targets: Vec::new(), first, services }))
+        let state = LayerState { refresher, targets: Vec::new(), first, services };
+        Self(Arc::new(state), PhantomData)
     }
+}
 
+impl<P> KlientoClientLayer<P> {
     /// Restricts the layer to requests to this origin, such as `https://api.example.com`.
     ///
     /// The bundles are those for the source's own audience. Other origins need an audience: see
@@ -210,6 +215,10 @@ impl KlientoClientLayer {
     pub fn with_clock(self, clock: impl Clock) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(clock);
         self.with(|refresher| refresher.clock = Arc::clone(&clock))
+    }
+
+    pub(super) fn with_retry_policy<Q>(self) -> KlientoClientLayer<Q> {
+        KlientoClientLayer(self.0, PhantomData)
     }
 
     fn with_target(
@@ -283,8 +292,20 @@ impl LayerState {
     }
 }
 
-impl<S> Layer<S> for KlientoClientLayer {
-    type Service = KlientoClient<S>;
+impl<P> Clone for KlientoClientLayer<P> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0), PhantomData)
+    }
+}
+
+impl<P> fmt::Debug for KlientoClientLayer<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KlientoClientLayer").field(&self.0).finish()
+    }
+}
+
+impl<S, P> Layer<S> for KlientoClientLayer<P> {
+    type Service = KlientoClient<S, P>;
 
     fn layer(&self, inner: S) -> Self::Service {
         let service = self.0.services.fetch_add(1, Ordering::Relaxed);

@@ -30,6 +30,8 @@ mod origin;
 mod refresh_state;
 mod refresher;
 mod request;
+mod retry;
+mod second_attempt;
 mod service;
 #[cfg(feature = "issue")]
 mod signer;
@@ -45,6 +47,7 @@ pub use file::{BundleFile, BundleFileError};
 pub use layer::KlientoClientLayer;
 pub use origin::{Origin, OriginError};
 pub use request::OutgoingRequest;
+pub use retry::{IncomingResponse, NoRetry, ResendableRequest, RetryOnce, RetryPolicy};
 pub use service::{KlientoClient, ResponseFuture};
 #[cfg(feature = "issue")]
 pub use signer::{ByteSource, LocalSigner, LocalSignerError};

@@ -25,7 +25,18 @@ pub(super) struct RefreshState {
 
 struct CachedBundle {
     value: HeaderValue,
+    fetched_at: Timestamp,
     valid_until: Timestamp,
+}
+
+/// What follows from the refusal of a bundle by a server.
+pub(super) enum Replacement {
+    /// Another one is cached already.
+    Cached(HeaderValue),
+    /// A refresh is due.
+    Due,
+    /// The bundle stays.
+    Denied,
 }
 
 /// The period in which the source is not queried.
@@ -65,6 +76,26 @@ impl RefreshState {
     pub(super) fn valid_header(&self, now: Timestamp) -> Option<HeaderValue> {
         let valid = self.cached.as_ref().filter(|cached| now <= cached.valid_until);
         valid.map(|cached| cached.value.clone())
+    }
+
+    /// Discards a bundle that a server has refused.
+    ///
+    /// It stays if the source returned it less than a second ago, so that a server that refuses
+    /// every bundle does not cause a query per request, and while the source asks for a delay.
+    pub(super) fn replace(&mut self, refused: &HeaderValue, now: Timestamp) -> Replacement {
+        match &self.cached {
+            Some(cached) if cached.value != *refused && now <= cached.valid_until => {
+                return Replacement::Cached(cached.value.clone());
+            }
+            Some(cached) if cached.is_new(now) => return Replacement::Denied,
+            _ => {}
+        }
+        let is_delayed = self.delay.as_ref().is_some_and(|delay| delay.contains(now));
+        if self.is_delayed_by_source(now) || (self.cached.is_none() && is_delayed) {
+            return Replacement::Denied;
+        }
+        (self.cached, self.failure, self.delay) = (None, None, None);
+        Replacement::Due
     }
 
     /// Completes the pending refresh. Returns the header's value and its expiry, or the error and
@@ -117,7 +148,12 @@ impl CachedBundle {
         let value = bundle.bundle().to_authorization();
         let mut value = HeaderValue::try_from(value).map_err(SourceError::new)?;
         value.set_sensitive(true);
-        Ok(Self { value, valid_until })
+        Ok(Self { value, fetched_at: now, valid_until })
+    }
+
+    /// Returns whether the source has just returned it. So it is also when the clock was set back.
+    fn is_new(&self, now: Timestamp) -> bool {
+        now < self.fetched_at.saturating_add(RefreshState::MIN_DELAY).unwrap_or(Timestamp::MAX)
     }
 }
 

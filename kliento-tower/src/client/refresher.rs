@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::{Instant, timeout};
 
-use super::refresh_state::{HeaderResult, PendingRefresh, RefreshState};
+use super::refresh_state::{HeaderResult, PendingRefresh, RefreshState, Replacement};
 use super::{BundleError, ExpiringBundle, SourceError, TokenBundleSource};
 use crate::{Clock, SystemClock};
 
@@ -76,13 +76,35 @@ impl BundleRefresher {
             return result.map(BundleState::Ready);
         }
         let runtime = Handle::try_current().map_err(|_| BundleError::NoTokioRuntime)?;
-        let mut state = self.write();
+        let state = self.write();
         // Another request may have completed a refresh in the meantime.
         if let Some(result) = state.fresh_result(now) {
             return result.map(BundleState::Ready);
         }
-        let (pending, task) = self.join_or_start(&mut state);
         let valid = state.valid_header(now);
+        let pending = self.refresh(state, &runtime);
+        Ok(valid.map_or(BundleState::Pending(pending), BundleState::Ready))
+    }
+
+    /// Discards a bundle that a server has refused. Returns another one, or `None` if the source
+    /// cannot be queried now.
+    pub(super) fn replace(&self, refused: &HeaderValue) -> Option<BundleState> {
+        let (now, runtime) = (self.clock.now()?, Handle::try_current().ok()?);
+        let mut state = self.write();
+        match state.replace(refused, now) {
+            Replacement::Cached(value) => Some(BundleState::Ready(value)),
+            Replacement::Due => Some(BundleState::Pending(self.refresh(state, &runtime))),
+            Replacement::Denied => None,
+        }
+    }
+
+    /// Joins the pending refresh, or starts one.
+    fn refresh(
+        &self,
+        mut state: RwLockWriteGuard<'_, RefreshState>,
+        runtime: &Handle,
+    ) -> PendingRefresh {
+        let (pending, task) = self.join_or_start(&mut state);
         // A runtime that is shutting down drops the task immediately, which acquires the lock.
         drop(state);
         if let Some(task) = task {
@@ -92,7 +114,7 @@ impl BundleRefresher {
             )]
             runtime.spawn(task.run());
         }
-        Ok(valid.map_or(BundleState::Pending(pending), BundleState::Ready))
+        pending
     }
 
     fn join_or_start(&self, state: &mut RefreshState) -> (PendingRefresh, Option<RefreshTask>) {

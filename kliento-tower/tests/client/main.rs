@@ -24,7 +24,7 @@ mod origins;
 mod refresh;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+mod retry;
 mod scripted_source;
-#[cfg(any(feature = "issue", feature = "reqwest"))]
 mod server;
 mod singleflight;
