@@ -13,8 +13,8 @@ use kleidia_tower::session::{
 use kleidia_tower::store::rows::{
     AccountRows, AuditRows, Consumed, EventRows, FailureRow, FailureRows, FailureScope, LeafRow,
     LogReads, LogState, Operation, OrphanRecords, RefreshTokenRow, RefreshTokenRows,
-    RefreshTokenState, RegisteredKey, Rows, SealedBatch, Sealing, SessionRows, Transactional,
-    UnsealedRecord,
+    RefreshTokenState, RegisteredKey, RevokedFamily, Rows, SealedBatch, Sealing, SessionRows,
+    Transactional, UnsealedRecord,
 };
 use kleidia_tower::store::{PostgresStore, StoreError};
 use kleidia_tower::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
@@ -55,18 +55,20 @@ forward!(SessionRows {
     fn session(user: UserId, id: SessionId) -> Option<Session>;
     fn insert_session(session: Session, token: TokenDigest) -> Session;
     fn extend_session(id: SessionId, expires_at: Timestamp, seen_at: Timestamp) -> bool;
-    fn end_session(id: SessionId, end: SessionEnd) -> bool;
     fn set_agent_key(id: SessionId, key: &str) -> bool;
     fn touch_sessions(seen: &[(SessionId, Timestamp)]) -> ();
     fn active_sessions(user: UserId, now: Timestamp) -> Vec<Session>;
     fn end_active_sessions(user: UserId, kept: Option<SessionId>, end: SessionEnd) -> ();
-    fn end_active_sessions_of_families(families: &[FamilyId], end: SessionEnd) -> Vec<SessionId>;
+    fn end_active_sessions_of_families(
+        families: &[FamilyId],
+        end: SessionEnd
+    ) -> Vec<(SessionId, FamilyId)>;
 });
 
 forward!(RefreshTokenRows {
     fn insert_family(user: UserId) -> FamilyId;
-    fn revoke_families(families: &[FamilyId]) -> ();
-    fn revoke_user_families(user: UserId) -> ();
+    fn revoke_families(families: &[FamilyId]) -> Vec<RevokedFamily>;
+    fn revoke_user_families(user: UserId) -> Vec<RevokedFamily>;
     fn excess_families(user: UserId, max: usize, limit: usize) -> Vec<FamilyId>;
     fn refresh_token_owner(digest: &TokenDigest) -> Option<UserId>;
     fn refresh_token(digest: &TokenDigest) -> Option<(RefreshTokenRow, bool)>;

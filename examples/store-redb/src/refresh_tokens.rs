@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use kleidia_tower::store::StoreError;
-use kleidia_tower::store::rows::{Consumed, RefreshTokenRow, RefreshTokenRows};
+use kleidia_tower::store::rows::{Consumed, RefreshTokenRow, RefreshTokenRows, RevokedFamily};
 use kleidia_tower::{FamilyId, TokenDigest, UserId};
 use redb::ReadableMultimapTable as _;
 
@@ -10,7 +10,7 @@ use crate::store::RedbRows;
 use crate::tables::{
     FAMILIES, FAMILIES_OF_USER, REFRESH_TOKENS, corrupt, get, next_id, put, unavailable,
 };
-use crate::values::{FamilyValue, RefreshTokenValue};
+use crate::values::{FamilyValue, RefreshTokenValue, time};
 
 impl RedbRows {
     fn family(&self, id: FamilyId) -> Result<Option<FamilyValue>, StoreError> {
@@ -61,18 +61,28 @@ impl RefreshTokenRows for RedbRows {
         Ok(FamilyId::new(id))
     }
 
-    async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
-        for family in families {
-            self.change_family(*family, |family| family.is_revoked = true)?;
+    async fn revoke_families(
+        &mut self,
+        families: &[FamilyId],
+    ) -> Result<Vec<RevokedFamily>, StoreError> {
+        let mut revoked = Vec::new();
+        for id in families {
+            let found = self.family(*id)?.filter(|family| !family.is_revoked);
+            if let Some(family) = found {
+                self.change_family(*id, |family| family.is_revoked = true)?;
+                let expires_at = time(family.expires_at)?;
+                revoked.push(RevokedFamily { id: *id, expires_at });
+            }
         }
-        Ok(())
+        Ok(revoked)
     }
 
-    async fn revoke_user_families(&mut self, user: UserId) -> Result<(), StoreError> {
-        for family in self.families_of(user)? {
-            self.change_family(family, |family| family.is_revoked = true)?;
-        }
-        Ok(())
+    async fn revoke_user_families(
+        &mut self,
+        user: UserId,
+    ) -> Result<Vec<RevokedFamily>, StoreError> {
+        let families = self.families_of(user)?;
+        self.revoke_families(&families).await
     }
 
     async fn excess_families(

@@ -73,9 +73,9 @@ impl RedbRows {
         active(&sessions, &index, key, now)
     }
 
-    fn end(&self, id: SessionId, end: SessionEnd) -> Result<bool, StoreError> {
+    fn end(&self, id: SessionId, end: SessionEnd) -> Result<(), StoreError> {
         let mut user = None;
-        let is_ended = self.change_session(id, |session| {
+        self.change_session(id, |session| {
             (session.end, session.agent_key) = (Some(end), None);
             user = Some(session.user);
         })?;
@@ -83,7 +83,7 @@ impl RedbRows {
             let mut index = self.0.open_multimap_table(SESSIONS_OF_USER).map_err(unavailable)?;
             index.remove(user.get(), id.get()).map_err(unavailable)?;
         }
-        Ok(is_ended)
+        Ok(())
     }
 }
 
@@ -129,10 +129,6 @@ impl SessionRows for RedbRows {
         })
     }
 
-    async fn end_session(&mut self, id: SessionId, end: SessionEnd) -> Result<bool, StoreError> {
-        self.end(id, end)
-    }
-
     async fn set_agent_key(&mut self, id: SessionId, key: &str) -> Result<bool, StoreError> {
         self.change_session(id, |session| session.agent_key = Some(key.to_owned()))
     }
@@ -172,12 +168,12 @@ impl SessionRows for RedbRows {
         &mut self,
         families: &[FamilyId],
         end: SessionEnd,
-    ) -> Result<Vec<SessionId>, StoreError> {
+    ) -> Result<Vec<(SessionId, FamilyId)>, StoreError> {
         let mut ended = Vec::new();
         for family in families {
             for session in self.active(SESSIONS_OF_FAMILY, family.get(), end.at)? {
                 self.end(session.id, end)?;
-                ended.push(session.id);
+                ended.push((session.id, session.family));
             }
         }
         ended.sort_unstable();

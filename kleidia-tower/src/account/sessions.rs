@@ -34,11 +34,11 @@ impl Accounts {
         self.end(which, EndReason::Logout, client).await.map(drop)
     }
 
-    /// Ends one of the user's sessions.
+    /// Ends one of the user's sessions. If it has expired and a refresh has opened another one in its
+    /// place, it ends that one.
     ///
     /// # Errors
-    /// [`AccountError::SessionNotFound`] if the user has no active session with this id, and server
-    /// errors.
+    /// [`AccountError::SessionNotFound`] if the user has no such active session, and server errors.
     pub async fn end_session(
         &self,
         view: &SessionView,

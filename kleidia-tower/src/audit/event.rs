@@ -58,7 +58,8 @@ pub enum EventKind {
     TokenReuse,
     /// A session was opened.
     SessionCreated,
-    /// A session was ended before it expired.
+    /// A session was ended before it expired. Without a session it stands for expired ones, which
+    /// cannot be reopened any more ([`Reason::ExpiredSessions`]).
     SessionEnded,
     /// Open streams of a session were ended, since requests of the session would be rejected.
     StreamEnded,

@@ -36,6 +36,14 @@ pub enum Reason {
     RateLimited,
     /// A session was ended for this reason.
     Ended(EndReason),
+    /// Sessions that had expired cannot be reopened any more, since their refresh tokens were
+    /// revoked. The text is stable, such as `2 expired sessions: logout`.
+    ExpiredSessions {
+        /// How many.
+        sessions: usize,
+        /// Why the refresh tokens were revoked.
+        reason: EndReason,
+    },
     /// Streams of a session were ended. The text is stable, such as `3 streams: session_ended`.
     StreamsEnded {
         /// The code that their clients were told: see
@@ -104,6 +112,12 @@ impl fmt::Display for Reason {
             Self::LoginExpired => f.write_str("login-expired"),
             Self::RateLimited => f.write_str("rate-limited"),
             Self::Ended(reason) => f.write_str(reason.as_str()),
+            Self::ExpiredSessions { sessions: 1, reason } => {
+                write!(f, "1 expired session: {}", reason.as_str())
+            }
+            Self::ExpiredSessions { sessions, reason } => {
+                write!(f, "{sessions} expired sessions: {}", reason.as_str())
+            }
             Self::StreamsEnded { code, streams: 1 } => write!(f, "1 stream: {code}"),
             Self::StreamsEnded { code, streams } => write!(f, "{streams} streams: {code}"),
             Self::Roles { from, to } if from.is_empty() => f.write_str(&names(to)),

@@ -235,14 +235,19 @@ impl SessionStore for SessionCachingStore {
         reason: EndReason,
         change: &ChangeContext,
     ) -> Result<Committed<Vec<SessionId>>, StoreError> {
-        let invalidation = match which {
+        let selected = match which {
             SessionSelector::One { session, .. } => Invalidation::Session(session),
             SessionSelector::All { user } => Invalidation::User(user),
+        };
+        // Not always the selected one ends: a refresh may have opened another one in its place.
+        let invalidations = move |ended: &Committed<Vec<SessionId>>| {
+            let ended = ended.value.iter().copied().map(Invalidation::Session);
+            ended.chain([selected]).collect()
         };
         let change = change.clone();
         let end =
             async move |store: Arc<dyn Store>| store.end_sessions(which, reason, &change).await;
-        self.write_and_invalidate(move |_| vec![invalidation], end).await
+        self.write_and_invalidate(invalidations, end).await
     }
 
     async fn end_sessions_of_users(

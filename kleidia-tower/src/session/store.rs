@@ -73,7 +73,10 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> Result<Committed<RotationOutcome>, StoreError>;
 
     /// Ends active sessions, revokes their token families, and returns their ids. Records
-    /// `session.ended` for each, and `logout` if that is the reason.
+    /// `session.ended` for each, and `logout` if that is the reason. The families of expired
+    /// sessions are revoked, too, with one `session.ended` for those that a refresh token could
+    /// have reopened ([`Reason::ExpiredSessions`](crate::audit::Reason::ExpiredSessions)). So it is
+    /// for every operation that ends sessions.
     async fn end_sessions(
         &self,
         which: SessionSelector,
@@ -247,7 +250,8 @@ pub enum RotationOutcome {
 /// Which sessions to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionSelector {
-    /// One session, if it belongs to this user.
+    /// One session, if it belongs to this user. If it has expired, the one that a refresh has
+    /// opened in its place.
     One {
         /// The user.
         user: UserId,

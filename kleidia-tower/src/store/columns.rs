@@ -1,18 +1,20 @@
 //! Conversion between rows of the database and values. Invalid rows are errors.
 
+mod families;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub(super) use families::{ended_sessions, revoked_families};
+
 use super::StoreError;
 use super::log_reads::{LeafRow, LogState, RegisteredKey};
-use super::rows::{Consumed, FailureRow, RefreshTokenRow, RefreshTokenState, UnsealedRecord};
+use super::rows::{FailureRow, UnsealedRecord};
 use crate::account::{Account, PasswordHash, StoredPassword};
 use crate::audit::{AuditIdentity, AuditRecord, AuditedRequest, EventKind, LogHash, Outcome};
 use crate::rbac::RoleName;
 use crate::session::{EndReason, Session, SessionEnd};
-use crate::{
-    ClientInfo, FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId, WrappedToken,
-};
+use crate::{ClientInfo, FamilyId, SessionId, Timestamp, UserAgent, UserId};
 
 /// A row of an SQL database. The columns are read by name.
 pub(super) trait SqlRow {
@@ -120,39 +122,6 @@ impl<R: SqlRow> Columns<'_, R> {
             expires_at: self.time("expires_at")?,
             end,
             agent_key: self.0.text("agent_key")?.map(str::to_owned),
-        })
-    }
-
-    /// Reads a refresh token and whether its family is revoked, from a join of both.
-    pub(super) fn refresh_token(&self) -> Value<(RefreshTokenRow, bool)> {
-        let consumed = match self.optional_time("consumed_at")? {
-            Some(at) => Some(Consumed {
-                at,
-                successor: TokenDigest(self.digest("successor")?),
-                wrapped: WrappedToken(self.digest("wrapped")?),
-            }),
-            None => None,
-        };
-        let token = RefreshTokenRow {
-            digest: TokenDigest(self.digest("digest")?),
-            family: FamilyId::new(self.integer("family")?),
-            session: SessionId::new(self.integer("session")?),
-            expires_at: self.time("expires_at")?,
-            consumed,
-        };
-        Ok((token, self.boolean("is_revoked")?))
-    }
-
-    /// Reads the state of a refresh token, from a join with its family, its session and its
-    /// account.
-    pub(super) fn refresh_token_state(&self) -> Value<RefreshTokenState> {
-        Ok(RefreshTokenState {
-            account: self.shared_account()?,
-            session: SessionId::new(self.integer("session")?),
-            authenticated_at: self.time("authenticated_at")?,
-            expires_at: self.time("expires_at")?,
-            is_revoked: self.boolean("is_revoked")?,
-            consumed_at: self.optional_time("consumed_at")?,
         })
     }
 
@@ -293,14 +262,6 @@ impl<R: SqlRow> Columns<'_, R> {
 /// Returns a number of the audit log.
 pub(super) fn sequence(number: i64) -> Value<u64> {
     number.try_into().map_err(|_| StoreError::Corrupt("record number"))
-}
-
-/// Returns the ids of these sessions, oldest first: updates return them in any order.
-pub(super) fn session_ids<R: SqlRow>(rows: &[R]) -> Value<Vec<SessionId>> {
-    let ids = rows.iter().map(|row| Columns(row).integer("id").map(SessionId::new));
-    let mut ids = ids.collect::<Value<Vec<_>>>()?;
-    ids.sort_unstable();
-    Ok(ids)
 }
 
 /// Returns families as one parameter of SQLite, which has no arrays.

@@ -125,7 +125,7 @@ pub use events::{EventRows, Publication};
 pub use failures::{FailureRow, FailureRows, FailureScope, name_digest};
 pub use refresh_token_state::RefreshTokenState;
 pub(crate) use refresh_token_state::is_retry;
-pub use refresh_tokens::{Consumed, RefreshTokenRow, RefreshTokenRows};
+pub use refresh_tokens::{Consumed, RefreshTokenRow, RefreshTokenRows, RevokedFamily};
 pub use sessions::SessionRows;
 
 /// The rows that one transaction sees. Every type that implements the six traits implements this

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::oracle::{Event, HISTORY, Oracle, RETENTION, Session, User, event};
+use crate::oracle::{Event, HISTORY, Oracle, RETENTION, User, event};
 
 /// `last_seen_at` is updated once a minute.
 const TOUCH_INTERVAL: i64 = 60;
@@ -52,8 +52,7 @@ impl Oracle {
         match is_disabled.filter(|disabled| *disabled != self.users[user].is_disabled) {
             Some(true) => {
                 events.push(event("user.disabled", user));
-                events.extend(self.end_matching("disabled", |_, session| session.user == user));
-                self.revoke_user_families(user);
+                events.extend(self.end_user(user, None, "disabled"));
             }
             Some(false) => events.push(event("user.enabled", user)),
             None => return Some(events),
@@ -77,9 +76,7 @@ impl Oracle {
         account.previous.truncate(HISTORY);
         account.password = new;
         account.password_changed = self.now;
-        let selects = |number, session: &Session| session.user == user && Some(number) != kept;
-        let mut events = self.end_matching("password-changed", selects);
-        self.revoke_user_families(user);
+        let mut events = self.end_user(user, kept, "password-changed");
         events.push(event("password.changed", user));
         (true, events)
     }

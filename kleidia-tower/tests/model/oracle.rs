@@ -194,8 +194,7 @@ impl Oracle {
         let max = if self.now < at { grace.max(60) } else { grace };
         if grace == 0 || (self.now - at).abs() >= max {
             let reused = event("token.reuse", user).for_session(token.session).into_failure();
-            let mut events = self.end_matching("reuse", |_, session| session.family == family);
-            self.families[family] = true;
+            let mut events = self.end_families(user, &[family], None, "reuse");
             events.push(reused);
             return (Refresh::Rejected("refresh_reused"), events);
         }
@@ -230,36 +229,67 @@ impl Oracle {
         (Refresh::Granted { session, token: successor }, events)
     }
 
-    /// Ends the selected sessions, and revokes their families. Only active sessions have an event.
-    pub(crate) fn end_matching(
+    /// Ends the active sessions of families of a user but the kept one, each with an event, and
+    /// revokes the families. Those that could have been refreshed, but have no active session, have
+    /// one event together.
+    pub(crate) fn end_families(
         &mut self,
+        user: usize,
+        families: &[usize],
+        kept: Option<usize>,
         reason: &'static str,
-        selects: impl Fn(usize, &Session) -> bool,
     ) -> Vec<Event> {
-        let mut events = Vec::new();
+        let ended = |reason: &str| event("session.ended", user).with_reason(reason);
+        let expired = families.iter().filter(|family| self.is_reopenable(**family)).count();
+        let mut events = match expired {
+            0 => vec![],
+            1 => vec![ended(&format!("1 expired session: {reason}"))],
+            _ => vec![ended(&format!("{expired} expired sessions: {reason}"))],
+        };
         for number in 0..self.sessions.len() {
-            let is_active = self.is_active(number);
-            let session = &mut self.sessions[number];
-            if session.is_purged || session.end.is_some() || !selects(number, session) {
-                continue;
-            }
-            self.families[session.family] = true;
-            if is_active {
+            let is_ended = families.contains(&self.sessions[number].family)
+                && self.is_active(number)
+                && Some(number) != kept;
+            if is_ended {
+                let session = &mut self.sessions[number];
                 session.end = Some((self.now, reason));
                 session.agent = None;
-                events.push(
-                    event("session.ended", session.user).for_session(number).with_reason(reason),
-                );
+                events.push(ended(reason).for_session(number));
             }
+        }
+        for family in families {
+            self.families[*family] = true;
         }
         events
     }
 
-    /// Revokes all refresh tokens of a user.
-    pub(crate) fn revoke_user_families(&mut self, user: usize) {
-        for session in self.sessions.iter().filter(|session| session.user == user) {
-            self.families[session.family] = true;
-        }
+    /// Returns whether the sessions of a family have expired, and one of its tokens has not.
+    fn is_reopenable(&self, family: usize) -> bool {
+        // A purge deletes a family with its sessions.
+        let is_stored =
+            self.sessions.iter().any(|session| session.family == family && !session.is_purged);
+        let has_token = self
+            .tokens
+            .iter()
+            .any(|token| self.sessions[token.session].family == family && self.now < token.expires);
+        !self.families[family] && is_stored && has_token && !self.has_active(family)
+    }
+
+    pub(crate) fn has_active(&self, family: usize) -> bool {
+        let mut sessions = 0..self.sessions.len();
+        sessions.any(|number| self.sessions[number].family == family && self.is_active(number))
+    }
+
+    /// Ends the sessions of a user but the kept one, and revokes all refresh tokens of the user.
+    pub(crate) fn end_user(
+        &mut self,
+        user: usize,
+        kept: Option<usize>,
+        reason: &'static str,
+    ) -> Vec<Event> {
+        let sessions = self.sessions.iter().filter(|session| session.user == user);
+        let families: BTreeSet<_> = sessions.map(|session| session.family).collect();
+        self.end_families(user, &Vec::from_iter(families), kept, reason)
     }
 
     pub(crate) fn end_one(
@@ -268,14 +298,16 @@ impl Oracle {
         session: usize,
         reason: &'static str,
     ) -> Vec<Event> {
-        let selects = |number, entry: &Session| number == session && entry.user == user;
-        let events = self.end_matching(reason, selects);
+        let entry = &self.sessions[session];
+        if entry.user != user || entry.is_purged || entry.end.is_some() {
+            return vec![];
+        }
+        let events = self.end_families(user, &[entry.family], None, reason);
         with_logout(events, reason)
     }
 
     pub(crate) fn end_all_of_user(&mut self, user: usize, reason: &'static str) -> Vec<Event> {
-        let events = self.end_matching(reason, |_, session| session.user == user);
-        self.revoke_user_families(user);
+        let events = self.end_user(user, None, reason);
         with_logout(events, reason)
     }
 }
@@ -283,8 +315,9 @@ impl Oracle {
 /// Adds an event `logout` for each session that a logout ended.
 fn with_logout(mut events: Vec<Event>, reason: &str) -> Vec<Event> {
     if reason == "logout" {
+        let ended = events.iter().filter(|event| event.session.is_some());
         let logout = |ended: &Event| Event { what: "logout", reason: None, ..ended.clone() };
-        events.extend(events.iter().map(logout).collect::<Vec<_>>());
+        events.extend(ended.map(logout).collect::<Vec<_>>());
     }
     events
 }

@@ -184,8 +184,12 @@ impl ModelRun {
         let (view, id) = (self.view(by), self.session_ids[session]);
         let result = self.service.accounts.end_session(&view, id, client(context.client)).await;
         let user = self.oracle.sessions[by].user;
-        let is_allowed =
-            self.oracle.sessions[session].user == user && self.oracle.is_active(session);
+        let entry = &self.oracle.sessions[session];
+        // A refresh may have opened another session in the place of an expired one.
+        let is_allowed = entry.user == user
+            && !entry.is_purged
+            && entry.end.is_none()
+            && self.oracle.has_active(entry.family);
         let expected = if is_allowed { "ok" } else { "not_found" };
         check_equal("the end of a session", &code(&result), &expected)?;
         let reason = if by == session { "logout" } else { "revoked" };

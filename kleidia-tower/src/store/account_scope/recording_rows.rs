@@ -15,7 +15,7 @@ use crate::session::{Session, SessionEnd};
 use crate::store::StoreError;
 use crate::store::rows::{
     AccountRows, Consumed, FailureRow, FailureRows, FailureScope, RefreshTokenRow,
-    RefreshTokenRows, Rows, SessionRows,
+    RefreshTokenRows, RevokedFamily, Rows, SessionRows,
 };
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
 
@@ -180,11 +180,6 @@ impl SessionRows for RecordingRows<'_> {
         self.rows.extend_session(id, expires_at, seen_at).await
     }
 
-    async fn end_session(&mut self, id: SessionId, end: SessionEnd) -> Result<bool, StoreError> {
-        self.touch_session(id).await?;
-        self.rows.end_session(id, end).await
-    }
-
     async fn set_agent_key(&mut self, id: SessionId, key: &str) -> Result<bool, StoreError> {
         self.touch_session(id).await?;
         self.rows.set_agent_key(id, key).await
@@ -220,7 +215,7 @@ impl SessionRows for RecordingRows<'_> {
         &mut self,
         families: &[FamilyId],
         end: SessionEnd,
-    ) -> Result<Vec<SessionId>, StoreError> {
+    ) -> Result<Vec<(SessionId, FamilyId)>, StoreError> {
         self.touch_families(families).await?;
         self.rows.end_active_sessions_of_families(families, end).await
     }
@@ -235,12 +230,18 @@ impl RefreshTokenRows for RecordingRows<'_> {
         Ok(family)
     }
 
-    async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
+    async fn revoke_families(
+        &mut self,
+        families: &[FamilyId],
+    ) -> Result<Vec<RevokedFamily>, StoreError> {
         self.touch_families(families).await?;
         self.rows.revoke_families(families).await
     }
 
-    async fn revoke_user_families(&mut self, user: UserId) -> Result<(), StoreError> {
+    async fn revoke_user_families(
+        &mut self,
+        user: UserId,
+    ) -> Result<Vec<RevokedFamily>, StoreError> {
         self.touch_user(user).await?;
         self.rows.revoke_user_families(user).await
     }

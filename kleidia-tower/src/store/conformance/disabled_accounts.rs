@@ -1,6 +1,6 @@
 //! Disabling an account ends its sessions immediately. After enabling, a new login is required.
 
-use super::expected::{all_ended, success};
+use super::expected::{all_ended, expired_sessions, success};
 use super::fixture::{SESSION, StoreFixture, at, by, hash, operator, roles, time};
 use super::refresh::rotation;
 use crate::SessionId;
@@ -79,8 +79,10 @@ pub(super) async fn disabling_revokes_expired_session(fixture: &StoreFixture) {
     let replacing = fixture.refresh_expired(&alice, rotation(1, 2, SESSION), &at(SESSION)).await;
     assert_eq!(first.family, replacing.family);
     fixture.login_at(&alice, 10, SESSION + 5).await;
-    // Both sessions have expired, so disabling records no end, but revokes their families.
-    fixture.disable_account(&alice, &[], &at(3 * SESSION)).await;
+    // Both sessions have expired, so disabling only revokes their families.
+    let done = fixture.set_disabled(&alice, true, &at(3 * SESSION)).await;
+    let events = [success(EventKind::UserDisabled), expired_sessions(2, EndReason::Disabled)];
+    fixture.expect(done, &at(3 * SESSION), &alice, &events).await.expect("the account");
     fixture.enable_account(&alice, &at(3 * SESSION)).await;
     fixture.assert_invalid(&alice, &[1, 2, 10], 3 * SESSION).await;
 }

@@ -4,9 +4,9 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::concurrent::concurrently;
-use super::expected::{all_ended, compare, success};
+use super::expected::{all_ended, compare, expired_sessions, success};
 use super::fixture::{
-    SESSION, StoreFixture, at, by, new_session, time, unknown_session, unknown_user,
+    REFRESH, SESSION, StoreFixture, at, by, new_session, time, unknown_session, unknown_user,
 };
 use super::refresh::rotation;
 use crate::SessionId;
@@ -28,10 +28,28 @@ impl StoreFixture {
         sessions: &[SessionId],
         change: &ChangeContext,
     ) -> impl Future<Output = Vec<SessionId>> + Send {
+        self.end_expired(user, which, reason, sessions, 0, change)
+    }
+
+    /// Ends sessions, and checks that exactly these were active, and how many expired ones a refresh
+    /// token could have reopened.
+    #[track_caller]
+    pub(super) fn end_expired(
+        &self,
+        user: &Account,
+        which: SessionSelector,
+        reason: EndReason,
+        sessions: &[SessionId],
+        expired: usize,
+        change: &ChangeContext,
+    ) -> impl Future<Output = Vec<SessionId>> + Send {
         let here = Location::caller();
         async move {
             let done = self.store.end_sessions(which, reason, change).await.expect("a result");
             let mut events = all_ended(sessions, reason);
+            if expired > 0 {
+                events.push(expired_sessions(expired, reason));
+            }
             if reason == EndReason::Logout {
                 let logout = |id: &SessionId| success(EventKind::Logout).with_session(*id);
                 events.extend(sessions.iter().map(logout));
@@ -167,15 +185,16 @@ pub(super) async fn ended_family_is_not_refreshed(fixture: &StoreFixture) {
     let expired = fixture.login(&alice, 1).await;
     let other = fixture.login_at(&alice, 10, 60).await;
     let one = SessionSelector::One { user: alice.id, session: expired.id };
-    // The session has expired, so ending it records nothing, but revokes its family.
-    fixture.end(&alice, one, EndReason::Revoked, &[], &at(SESSION)).await;
+    // The session has expired, so this only revokes its family.
+    fixture.end_expired(&alice, one, EndReason::Revoked, &[], 1, &at(SESSION)).await;
     fixture.assert_invalid(&alice, &[1], SESSION).await;
     assert_eq!(fixture.active(alice.id, SESSION).await, [other.id]);
+    fixture.end(&alice, one, EndReason::Revoked, &[], &at(SESSION)).await;
 
     fixture.login_at(&alice, 20, 30).await;
     fixture.refresh(&alice, 20, 21, 31).await;
     let all = SessionSelector::All { user: alice.id };
-    fixture.end(&alice, all, EndReason::Logout, &[], &at(2 * SESSION)).await;
+    fixture.end_expired(&alice, all, EndReason::Logout, &[], 2, &at(2 * SESSION)).await;
     fixture.assert_invalid(&alice, &[10, 20, 21], 2 * SESSION).await;
     // Ending a session also revokes a family with two sessions.
     let first = fixture.login_at(&alice, 30, 3 * SESSION).await;
@@ -186,6 +205,31 @@ pub(super) async fn ended_family_is_not_refreshed(fixture: &StoreFixture) {
     fixture.end(&alice, one, EndReason::Logout, &[second.id], &at(4 * SESSION)).await;
     fixture.assert_invalid(&alice, &[31], 4 * SESSION).await;
     assert!(fixture.active(alice.id, 4 * SESSION).await.is_empty());
+}
+
+pub(super) async fn ends_the_session_that_replaced_an_expired_one(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    let expired = fixture.login(&alice, 1).await;
+    let current = rotation(1, 2, SESSION);
+    let current = fixture.refresh_expired(&alice, current, &at(SESSION)).await;
+    let one = SessionSelector::One { user: alice.id, session: expired.id };
+    fixture.end(&alice, one, EndReason::Logout, &[current.id], &at(SESSION)).await;
+    fixture.assert_invalid(&alice, &[2], SESSION).await;
+}
+
+pub(super) async fn records_revoked_tokens_of_expired_sessions(fixture: &StoreFixture) {
+    let alice = fixture.account("alice").await;
+    for token in [1, 2, 3] {
+        fixture.login(&alice, token).await;
+    }
+    let active = fixture.login_at(&alice, 4, SESSION).await;
+    let all = SessionSelector::All { user: alice.id };
+    let ended = [active.id];
+    fixture.end_expired(&alice, all, EndReason::RevokedByAdmin, &ended, 3, &at(SESSION)).await;
+
+    // Refresh tokens that have expired could not reopen a session.
+    fixture.login(&alice, 5).await;
+    fixture.end(&alice, all, EndReason::Logout, &[], &at(REFRESH)).await;
 }
 
 pub(super) async fn concurrent_ends_end_a_session_once(fixture: &StoreFixture) {
@@ -244,9 +288,19 @@ pub(super) async fn further_login_ends_the_oldest_session(fixture: &StoreFixture
     assert_eq!(fixture.session(&his).await, his);
     // An expired session that can be reopened counts too.
     let new = NewSession { max_sessions: 1, ..new_session(&alice, 6, SESSION + 10) };
-    let last = fixture.open(new, &alice, &at(SESSION + 10)).await.session;
+    let change = at(SESSION + 10);
+    let opened = fixture.store.open_session(new, &change).await.expect("a result");
+    let OpenOutcome::Opened { session, displaced, .. } = opened.value.clone() else {
+        panic!("{:?}", opened.value)
+    };
+    assert!(displaced.is_empty(), "displaced {displaced:?}");
+    let mut events = [EventKind::LoginSuccess, EventKind::SessionCreated]
+        .map(|kind| success(kind).with_session(session.session.id))
+        .to_vec();
+    events.push(expired_sessions(3, EndReason::SessionLimit));
+    fixture.expect(Ok(opened), &change, &alice, &events).await;
     fixture.assert_invalid(&alice, &[11, 4, 5], SESSION + 10).await;
-    assert_eq!(fixture.active(alice.id, SESSION + 10).await, [last.id]);
+    assert_eq!(fixture.active(alice.id, SESSION + 10).await, [session.session.id]);
 }
 
 pub(super) async fn lowered_maximum_is_reached_in_batches(fixture: &StoreFixture) {

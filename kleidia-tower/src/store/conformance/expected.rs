@@ -35,6 +35,11 @@ pub(super) fn all_ended(sessions: &[SessionId], reason: EndReason) -> Vec<Expect
     sessions.iter().map(|session| ended(*session, reason)).collect()
 }
 
+/// Returns the event of expired sessions that cannot be reopened any more.
+pub(super) fn expired_sessions(sessions: usize, reason: EndReason) -> Expected {
+    success(EventKind::SessionEnded).with_reason(Reason::ExpiredSessions { sessions, reason })
+}
+
 impl Expected {
     pub(super) fn with_session(self, session: SessionId) -> Self {
         Self { session: Some(session), ..self }

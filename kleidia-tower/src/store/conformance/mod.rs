@@ -144,6 +144,8 @@ cases! {
         ends_sessions_of_several_users
         stores_each_end_reason
         ended_family_is_not_refreshed
+        ends_the_session_that_replaced_an_expired_one
+        records_revoked_tokens_of_expired_sessions
         concurrent_ends_end_a_session_once
         further_login_ends_the_oldest_session
         lowered_maximum_is_reached_in_batches;

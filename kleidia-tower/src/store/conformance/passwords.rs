@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::concurrent::concurrently;
-use super::expected::{all_ended, success};
+use super::expected::{all_ended, expired_sessions, success};
 use super::fixture::{REFRESH, SESSION, StoreFixture, at, by, hash, new_session, time};
 use crate::account::{Account, PasswordChange, StoredPassword};
 use crate::audit::EventKind;
@@ -123,7 +123,10 @@ pub(super) async fn password_change_revokes_expired_session(fixture: &StoreFixtu
     let alice = fixture.account("alice").await;
     fixture.login(&alice, 1).await;
     let second = REFRESH / 2;
-    fixture.replace_password(&alice, change_of(&alice, 1, 2), &[], &at(second)).await;
+    let done = fixture.store.change_password(change_of(&alice, 1, 2), &at(second)).await;
+    let events =
+        [success(EventKind::PasswordChanged), expired_sessions(1, EndReason::PasswordChanged)];
+    assert!(fixture.expect(done, &at(second), &alice, &events).await, "the password is replaced");
     fixture.assert_invalid(&alice, &[1], second).await;
     assert!(fixture.active(alice.id, second).await.is_empty());
 }

@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::expected::{Expected, all_ended, failure, success};
+use super::expected::{Expected, all_ended, expired_sessions, failure, success};
 use super::fixture::{REFRESH, SESSION, StoreFixture, at, refresh_token, session_token, time};
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
@@ -168,6 +168,9 @@ impl StoreFixture {
             assert_eq!(account.id, user.id, "{here}");
             let mut events = vec![failure(EventKind::TokenReuse).with_session(session)];
             events.extend(all_ended(ends, EndReason::RefreshTokenReuse));
+            if ends.is_empty() {
+                events.push(expired_sessions(1, EndReason::RefreshTokenReuse));
+            }
             self.expect_at(here, done, &at(second), Some(user), &events).await;
             self.assert_invalid(user, &[999_999], second).await;
         }

@@ -1,11 +1,13 @@
 //! The families and refresh tokens in memory.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
 use super::state::{Family, State};
 use crate::session::SessionLookup;
 use crate::store::StoreError;
-use crate::store::rows::{Consumed, RefreshTokenRow, RefreshTokenRows};
+use crate::store::rows::{Consumed, RefreshTokenRow, RefreshTokenRows, RevokedFamily};
 use crate::{FamilyId, TokenDigest, UserId};
 
 #[async_trait]
@@ -18,22 +20,18 @@ impl RefreshTokenRows for State {
         Ok(id)
     }
 
-    async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
-        for id in families {
-            if let Some(family) = self.families.get_mut(id) {
-                family.is_revoked = true;
-            }
-        }
-        Ok(())
+    async fn revoke_families(
+        &mut self,
+        families: &[FamilyId],
+    ) -> Result<Vec<RevokedFamily>, StoreError> {
+        Ok(revoke(&mut self.families, families))
     }
 
-    async fn revoke_user_families(&mut self, user: UserId) -> Result<(), StoreError> {
-        for id in self.families_of.get(&user).into_iter().flatten() {
-            if let Some(family) = self.families.get_mut(id) {
-                family.is_revoked = true;
-            }
-        }
-        Ok(())
+    async fn revoke_user_families(
+        &mut self,
+        user: UserId,
+    ) -> Result<Vec<RevokedFamily>, StoreError> {
+        Ok(revoke(&mut self.families, self.families_of.get(&user).into_iter().flatten()))
     }
 
     async fn excess_families(
@@ -91,4 +89,19 @@ impl RefreshTokenRows for State {
         row.consumed = Some(consumed.clone());
         Ok(true)
     }
+}
+
+fn revoke<'a>(
+    stored: &mut HashMap<FamilyId, Family>,
+    families: impl IntoIterator<Item = &'a FamilyId>,
+) -> Vec<RevokedFamily> {
+    let mut revoked = Vec::new();
+    for id in families {
+        let family = stored.get_mut(id).filter(|family| !family.is_revoked);
+        if let Some(family) = family {
+            family.is_revoked = true;
+            revoked.push(RevokedFamily { id: *id, expires_at: family.expires_at });
+        }
+    }
+    revoked
 }

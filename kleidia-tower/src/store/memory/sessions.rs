@@ -10,6 +10,17 @@ use crate::store::StoreError;
 use crate::store::rows::SessionRows;
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId};
 
+impl State {
+    fn end_session(&mut self, id: SessionId, end: SessionEnd) {
+        let Some(session) = self.session_not_ended(id) else { return };
+        (session.end, session.agent_key) = (Some(end), None);
+        let user = session.user;
+        if let Some(sessions) = self.find_sessions.get_mut(&user) {
+            sessions.remove(&id);
+        }
+    }
+}
+
 #[async_trait]
 impl SessionRows for State {
     async fn session(
@@ -47,16 +58,6 @@ impl SessionRows for State {
         Ok(true)
     }
 
-    async fn end_session(&mut self, id: SessionId, end: SessionEnd) -> Result<bool, StoreError> {
-        let Some(session) = self.session_not_ended(id) else { return Ok(false) };
-        (session.end, session.agent_key) = (Some(end), None);
-        let user = session.user;
-        if let Some(sessions) = self.find_sessions.get_mut(&user) {
-            sessions.remove(&id);
-        }
-        Ok(true)
-    }
-
     async fn set_agent_key(&mut self, id: SessionId, key: &str) -> Result<bool, StoreError> {
         let Some(session) = self.session_not_ended(id) else { return Ok(false) };
         session.agent_key = Some(key.to_owned());
@@ -91,7 +92,7 @@ impl SessionRows for State {
     ) -> Result<(), StoreError> {
         for session in self.active_sessions(user, end.at).await? {
             if Some(session.id) != kept {
-                self.end_session(session.id, end).await?;
+                self.end_session(session.id, end);
             }
         }
         Ok(())
@@ -101,14 +102,14 @@ impl SessionRows for State {
         &mut self,
         families: &[FamilyId],
         end: SessionEnd,
-    ) -> Result<Vec<SessionId>, StoreError> {
+    ) -> Result<Vec<(SessionId, FamilyId)>, StoreError> {
         let families = families.iter().filter_map(|id| self.families.get(id));
         let active = self.active(families.flat_map(|family| &family.sessions), end.at);
-        let mut ids: Vec<_> = active.map(|session| session.id).collect();
-        ids.sort_unstable();
-        for id in &ids {
-            self.end_session(*id, end).await?;
+        let mut ended: Vec<_> = active.map(|session| (session.id, session.family)).collect();
+        ended.sort_unstable();
+        for (id, _) in &ended {
+            self.end_session(*id, end);
         }
-        Ok(ids)
+        Ok(ended)
     }
 }

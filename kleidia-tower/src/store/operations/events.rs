@@ -27,6 +27,7 @@ pub(super) fn session_events(recorded: &[AuditEvent]) -> Vec<SessionEvent> {
     events
 }
 
+/// The end of expired sessions is not published: no cache accepts them, and no stream has them.
 fn session_event(recorded: &AuditEvent) -> Option<SessionEvent> {
     let user = recorded.user.as_ref()?.id?;
     let account_changed = |change| Some(SessionEvent::AccountChanged { user, change });

@@ -1,5 +1,6 @@
 //! Operations that open, touch and end sessions, and bind agents to them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{commit_with_events, failures};
@@ -8,7 +9,7 @@ use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
 use crate::session::{
     EndReason, NewSession, OpenOutcome, Session, SessionEnd, SessionSelector, SessionView,
 };
-use crate::store::rows::{RefreshTokenRow, Rows};
+use crate::store::rows::{RefreshTokenRow, RevokedFamily, Rows};
 use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{FamilyId, SessionId, UserId};
 
@@ -107,7 +108,8 @@ pub(crate) async fn end(
         SessionSelector::One { session, .. } => {
             let session = rows.session(user, session).await?;
             match session.filter(|session| session.end.is_none()) {
-                Some(session) => end_one(rows, session, reason, &mut events).await?,
+                // The session may have expired, and a refresh have opened the next one.
+                Some(session) => end_families(rows, &[session.family], reason, &mut events).await?,
                 None => Vec::new(),
             }
         }
@@ -134,7 +136,7 @@ pub(crate) async fn end_of_users(
 }
 
 /// Ends all active sessions of a user except one, and revokes all families. Families outlive their
-/// sessions, so some have no active session.
+/// sessions, so some have no active session. Families come first, in the order of locks.
 pub(super) async fn end_all(
     rows: &mut dyn Rows,
     user: UserId,
@@ -143,12 +145,14 @@ pub(super) async fn end_all(
     events: &mut EventList<'_>,
 ) -> Result<Vec<SessionId>, StoreError> {
     let at = events.change().at;
+    let revoked = rows.revoke_user_families(user).await?;
     let sessions = rows.active_sessions(user, at).await?;
     let ended: Vec<_> =
         sessions.iter().map(|session| session.id).filter(|id| Some(*id) != kept).collect();
     rows.end_active_sessions(user, kept, SessionEnd { at, reason }).await?;
-    rows.revoke_user_families(user).await?;
     events.add_ends(&ended, reason);
+    let active = sessions.iter().map(|session| session.family).collect();
+    events.add_expired(&revoked, &active, reason);
     Ok(ended)
 }
 
@@ -163,27 +167,11 @@ pub(super) async fn end_families(
         return Ok(Vec::new());
     }
     let end = SessionEnd { at: events.change().at, reason };
-    rows.revoke_families(families).await?;
-    let ended = rows.end_active_sessions_of_families(families, end).await?;
+    let revoked = rows.revoke_families(families).await?;
+    let sessions = rows.end_active_sessions_of_families(families, end).await?;
+    let (ended, active): (Vec<_>, BTreeSet<_>) = sessions.into_iter().unzip();
     events.add_ends(&ended, reason);
-    Ok(ended)
-}
-
-/// Ends a session if it is active, and revokes its family.
-async fn end_one(
-    rows: &mut dyn Rows,
-    session: Session,
-    reason: EndReason,
-    events: &mut EventList<'_>,
-) -> Result<Vec<SessionId>, StoreError> {
-    let at = events.change().at;
-    rows.revoke_families(&[session.family]).await?;
-    let end = SessionEnd { at, reason };
-    if !session.is_active(at) || !rows.end_session(session.id, end).await? {
-        return Ok(Vec::new());
-    }
-    let ended = vec![session.id];
-    events.add_ends(&ended, reason);
+    events.add_expired(&revoked, &active, reason);
     Ok(ended)
 }
 
@@ -243,6 +231,23 @@ impl<'a> EventList<'a> {
                 self.add_for_session(EventKind::Logout, *id, None);
             }
             self.add_for_session(EventKind::SessionEnded, *id, Some(Reason::Ended(reason)));
+        }
+    }
+
+    /// Adds the event of the families that were valid and had no active session. They have no
+    /// event of an ended session.
+    fn add_expired(
+        &mut self,
+        revoked: &[RevokedFamily],
+        active: &BTreeSet<FamilyId>,
+        reason: EndReason,
+    ) {
+        let at = self.change.at;
+        let is_expired =
+            |family: &&RevokedFamily| at < family.expires_at && !active.contains(&family.id);
+        let sessions = revoked.iter().filter(is_expired).count();
+        if sessions > 0 {
+            self.add(EventKind::SessionEnded, Some(Reason::ExpiredSessions { sessions, reason }));
         }
     }
 

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::statements::PostgresRows;
 use crate::store::StoreError;
-use crate::store::columns::{Columns, sql_limit};
-use crate::store::rows::{Consumed, RefreshTokenRow, RefreshTokenRows};
+use crate::store::columns::{Columns, revoked_families, sql_limit};
+use crate::store::rows::{Consumed, RefreshTokenRow, RefreshTokenRows, RevokedFamily};
 use crate::{FamilyId, TokenDigest, UserId};
 
 #[async_trait]
@@ -16,15 +16,23 @@ impl RefreshTokenRows for PostgresRows<'_> {
         Columns(&row).integer("id").map(FamilyId::new)
     }
 
-    async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
-        let update = "UPDATE families SET is_revoked = TRUE WHERE id = ANY($1) AND NOT is_revoked";
+    async fn revoke_families(
+        &mut self,
+        families: &[FamilyId],
+    ) -> Result<Vec<RevokedFamily>, StoreError> {
+        let update = "UPDATE families SET is_revoked = TRUE WHERE id = ANY($1) AND NOT is_revoked \
+                      RETURNING id, expires_at";
         let ids: Vec<_> = families.iter().map(|family| family.get()).collect();
-        self.execute(update, &[&ids]).await.map(drop)
+        revoked_families(&self.fetch_all(update, &[&ids]).await?)
     }
 
-    async fn revoke_user_families(&mut self, user: UserId) -> Result<(), StoreError> {
-        let update = "UPDATE families SET is_revoked = TRUE WHERE \"user\" = $1 AND NOT is_revoked";
-        self.execute(update, &[&user.get()]).await.map(drop)
+    async fn revoke_user_families(
+        &mut self,
+        user: UserId,
+    ) -> Result<Vec<RevokedFamily>, StoreError> {
+        let update = "UPDATE families SET is_revoked = TRUE WHERE \"user\" = $1 \
+                      AND NOT is_revoked RETURNING id, expires_at";
+        revoked_families(&self.fetch_all(update, &[&user.get()]).await?)
     }
 
     async fn excess_families(

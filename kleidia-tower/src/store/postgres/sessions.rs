@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::statements::{PostgresRows, select_sessions};
 use crate::session::{Session, SessionEnd};
 use crate::store::StoreError;
-use crate::store::columns::{Columns, session_ids};
+use crate::store::columns::{Columns, ended_sessions};
 use crate::store::rows::SessionRows;
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId};
 
@@ -58,15 +58,6 @@ impl SessionRows for PostgresRows<'_> {
             "UPDATE sessions SET expires_at = greatest(expires_at, $1), \
              last_seen_at = greatest(last_seen_at, $2) WHERE id = $3 AND ended_at IS NULL",
             &[&expires_at.as_second(), &seen_at.as_second(), &id.get()],
-        )
-        .await
-    }
-
-    async fn end_session(&mut self, id: SessionId, end: SessionEnd) -> Result<bool, StoreError> {
-        self.changes(
-            "UPDATE sessions SET ended_at = $1, end_reason = $2, agent_key = NULL \
-             WHERE id = $3 AND ended_at IS NULL",
-            &[&end.at.as_second(), &end.reason.as_str(), &id.get()],
         )
         .await
     }
@@ -129,15 +120,16 @@ impl SessionRows for PostgresRows<'_> {
         &mut self,
         families: &[FamilyId],
         end: SessionEnd,
-    ) -> Result<Vec<SessionId>, StoreError> {
+    ) -> Result<Vec<(SessionId, FamilyId)>, StoreError> {
         let families: Vec<_> = families.iter().map(|family| family.get()).collect();
         let ended = self
             .fetch_all(
                 "UPDATE sessions SET ended_at = $1, end_reason = $2, agent_key = NULL \
-                 WHERE family = ANY($3) AND ended_at IS NULL AND expires_at > $1 RETURNING id",
+                 WHERE family = ANY($3) AND ended_at IS NULL AND expires_at > $1 \
+                 RETURNING id, family",
                 &[&end.at.as_second(), &end.reason.as_str(), &families],
             )
             .await?;
-        session_ids(&ended)
+        ended_sessions(&ended)
     }
 }

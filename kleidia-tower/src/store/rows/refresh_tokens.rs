@@ -13,11 +13,17 @@ pub trait RefreshTokenRows: Send {
     /// Inserts a family of a user that is not revoked, and returns the id that the store assigns.
     async fn insert_family(&mut self, user: UserId) -> Result<FamilyId, StoreError>;
 
-    /// Revokes families of one user.
-    async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError>;
+    /// Revokes families of one user. Returns those that were not revoked before, in any order.
+    async fn revoke_families(
+        &mut self,
+        families: &[FamilyId],
+    ) -> Result<Vec<RevokedFamily>, StoreError>;
 
-    /// Revokes all families of a user.
-    async fn revoke_user_families(&mut self, user: UserId) -> Result<(), StoreError>;
+    /// Revokes all families of a user. Returns those that were not revoked before, in any order.
+    async fn revoke_user_families(
+        &mut self,
+        user: UserId,
+    ) -> Result<Vec<RevokedFamily>, StoreError>;
 
     /// Returns the families of a user that are not revoked, beyond the `max` whose tokens expire
     /// last: at most `limit`, those that expire first. A family expires with the last one of its
@@ -51,6 +57,15 @@ pub trait RefreshTokenRows: Send {
         digest: &TokenDigest,
         consumed: &Consumed,
     ) -> Result<bool, StoreError>;
+}
+
+/// A family that a statement has revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevokedFamily {
+    /// The family.
+    pub id: FamilyId,
+    /// The time at which the last one of its tokens expires (exclusive).
+    pub expires_at: Timestamp,
 }
 
 /// A refresh token as it is stored.

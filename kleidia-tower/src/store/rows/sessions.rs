@@ -32,10 +32,6 @@ pub trait SessionRows: Send {
         seen_at: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Ends a session and removes the key of its agent, unless it has ended. Returns whether it had
-    /// not ended.
-    async fn end_session(&mut self, id: SessionId, end: SessionEnd) -> Result<bool, StoreError>;
-
     /// Binds the key of an agent to a session, in place of the previous one, unless the session has
     /// ended. Returns whether it has not ended.
     async fn set_agent_key(&mut self, id: SessionId, key: &str) -> Result<bool, StoreError>;
@@ -65,10 +61,10 @@ pub trait SessionRows: Send {
     ) -> Result<(), StoreError>;
 
     /// Ends all sessions of families that are active at the time of the end, and removes the keys
-    /// of their agents. Returns the ids of those sessions, in ascending order.
+    /// of their agents. Returns those sessions with their families, in ascending order of their ids.
     async fn end_active_sessions_of_families(
         &mut self,
         families: &[FamilyId],
         end: SessionEnd,
-    ) -> Result<Vec<SessionId>, StoreError>;
+    ) -> Result<Vec<(SessionId, FamilyId)>, StoreError>;
 }

@@ -5,8 +5,8 @@ use sqlx::query;
 
 use super::statements::SqliteRows;
 use crate::store::StoreError;
-use crate::store::columns::{Columns, json_array, sql_limit};
-use crate::store::rows::{Consumed, RefreshTokenRow, RefreshTokenRows};
+use crate::store::columns::{Columns, json_array, revoked_families, sql_limit};
+use crate::store::rows::{Consumed, RefreshTokenRow, RefreshTokenRows, RevokedFamily};
 use crate::{FamilyId, TokenDigest, UserId};
 
 #[async_trait]
@@ -16,16 +16,26 @@ impl RefreshTokenRows for SqliteRows<'_> {
         self.execute(insert).await.map(FamilyId::new)
     }
 
-    async fn revoke_families(&mut self, families: &[FamilyId]) -> Result<(), StoreError> {
+    async fn revoke_families(
+        &mut self,
+        families: &[FamilyId],
+    ) -> Result<Vec<RevokedFamily>, StoreError> {
         let update = query(
-            "UPDATE families SET is_revoked = 1 WHERE id IN (SELECT value FROM json_each(?))",
+            "UPDATE families SET is_revoked = 1 WHERE id IN (SELECT value FROM json_each(?)) \
+             AND is_revoked = 0 RETURNING id, expires_at",
         );
-        self.execute(update.bind(json_array(families))).await.map(drop)
+        revoked_families(&self.fetch_all(update.bind(json_array(families))).await?)
     }
 
-    async fn revoke_user_families(&mut self, user: UserId) -> Result<(), StoreError> {
-        let update = query("UPDATE families SET is_revoked = 1 WHERE user = ? AND is_revoked = 0");
-        self.execute(update.bind(user.get())).await.map(drop)
+    async fn revoke_user_families(
+        &mut self,
+        user: UserId,
+    ) -> Result<Vec<RevokedFamily>, StoreError> {
+        let update = query(
+            "UPDATE families SET is_revoked = 1 WHERE user = ? AND is_revoked = 0 \
+             RETURNING id, expires_at",
+        );
+        revoked_families(&self.fetch_all(update.bind(user.get())).await?)
     }
 
     async fn excess_families(

@@ -6,7 +6,7 @@ use sqlx::query;
 use super::statements::SqliteRows;
 use crate::session::{Session, SessionEnd};
 use crate::store::StoreError;
-use crate::store::columns::{Columns, json_array, session_ids};
+use crate::store::columns::{Columns, ended_sessions, json_array};
 use crate::store::rows::SessionRows;
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserAgent, UserId};
 
@@ -61,15 +61,6 @@ impl SessionRows for SqliteRows<'_> {
         self.changes(update.bind(id.get())).await
     }
 
-    async fn end_session(&mut self, id: SessionId, end: SessionEnd) -> Result<bool, StoreError> {
-        let update = query(
-            "UPDATE sessions SET ended_at = ?, end_reason = ?, agent_key = NULL \
-             WHERE id = ? AND ended_at IS NULL",
-        );
-        let update = update.bind(end.at.as_second()).bind(end.reason.as_str());
-        self.changes(update.bind(id.get())).await
-    }
-
     async fn set_agent_key(&mut self, id: SessionId, key: &str) -> Result<bool, StoreError> {
         let update = query("UPDATE sessions SET agent_key = ? WHERE id = ? AND ended_at IS NULL");
         self.changes(update.bind(key).bind(id.get())).await
@@ -115,14 +106,14 @@ impl SessionRows for SqliteRows<'_> {
         &mut self,
         families: &[FamilyId],
         end: SessionEnd,
-    ) -> Result<Vec<SessionId>, StoreError> {
+    ) -> Result<Vec<(SessionId, FamilyId)>, StoreError> {
         let update = query(
             "UPDATE sessions SET ended_at = ?1, end_reason = ?2, agent_key = NULL \
              WHERE family IN (SELECT value FROM json_each(?3)) AND ended_at IS NULL \
-             AND expires_at > ?1 RETURNING id",
+             AND expires_at > ?1 RETURNING id, family",
         );
         let update = update.bind(end.at.as_second()).bind(end.reason.as_str());
         let ended = self.fetch_all(update.bind(json_array(families))).await?;
-        session_ids(&ended)
+        ended_sessions(&ended)
     }
 }

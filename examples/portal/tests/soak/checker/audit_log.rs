@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::families::UserHistory;
+use super::families::{FamilyHistory, UserHistory};
 use super::losses::may_be_revoked;
 use super::{Record, Settings};
 use crate::soak::history::{Call, Outcome, Request};
@@ -65,8 +65,10 @@ fn counts(records: &[Record]) -> BTreeMap<usize, Counts<'_>> {
     let mut counts = BTreeMap::<usize, Counts<'_>>::new();
     for record in records {
         if let Some(id) = record.request {
+            let reason = record.reason.as_deref().unwrap_or_default();
             let event = match (record.event.as_str(), record.is_success) {
                 ("token.refresh", false) => "rejected refresh",
+                ("session.ended", _) if reason.contains(" expired session") => "expired sessions",
                 (event, _) => event,
             };
             *counts.entry(id).or_default().entry(event).or_default() += 1;
@@ -100,16 +102,37 @@ fn has_expected_records(
         Call::LogIn { .. } => count("login.success") == 1 && count("session.created") == 1,
         Call::Refresh { .. } => count("token.refresh") == 1,
         Call::LogOut { .. } | Call::LogOutEverywhere { .. } => {
-            // Another request may have ended the session meanwhile.
-            let is_ended = count("logout") > 0 && count("logout") == count("session.ended");
+            // Another request may have ended the session meanwhile. It may have expired, too.
+            let is_ended = count("logout") == count("session.ended")
+                && count("logout") + count("expired sessions") > 0;
             let family = user.families().find(|family| Some(family.login.id) == request.family());
             is_ended || family.is_some_and(|own| may_be_revoked(user, own, request, settings))
         }
         Call::ChangePassword { .. } => count("password.changed") == 1,
         Call::Disable => count("user.disabled") == 1 || may_be_repeated(user, request, settings),
         Call::Enable => count("user.enabled") == 1 || may_be_repeated(user, request, settings),
-        Call::EndSessions | Call::WhoAmI { .. } | Call::Guess { .. } => true,
+        Call::EndSessions => {
+            let is_ended = count("session.ended") + count("expired sessions") > 0;
+            is_ended || !user.families().any(|family| is_valid(user, family, request, settings))
+        }
+        Call::WhoAmI { .. } | Call::Guess { .. } => true,
     }
+}
+
+/// Returns whether a family certainly has an active session before a request, or refresh tokens that
+/// can reopen one.
+fn is_valid(
+    user: &UserHistory<'_>,
+    family: &FamilyHistory<'_>,
+    request: &Request,
+    settings: &Settings,
+) -> bool {
+    // The session that changes the password stays active, but without refresh tokens.
+    let keeps_session =
+        |other: &&Request| matches!(other.call, Call::ChangePassword { .. }) && other.may_be_done();
+    family.login.end < request.start
+        && !family.uses.iter().any(keeps_session)
+        && !may_be_revoked(user, family, request, settings)
 }
 
 /// Returns whether the account may already be in the state that a request sets: one admin at a time
@@ -162,6 +185,7 @@ mod tests {
             (Call::ChangePassword { family: 0, new: 1 }, "password.changed"),
             (Call::Refresh { token }, "token.refresh"),
             (Call::Disable, "user.disabled"),
+            (Call::EndSessions, "session.ended"),
         ] {
             assert_eq!(violations_of(call.clone(), event), [1, 0], "{call:?}");
         }
@@ -169,6 +193,37 @@ mod tests {
         sample.log_in(0..1);
         sample.record(0, "login.success", None);
         assert_eq!(violations(&sample), 1);
+    }
+
+    #[test]
+    fn revoked_tokens_of_expired_sessions_have_a_record() {
+        for call in
+            [Call::LogOut { family: 0 }, Call::LogOutEverywhere { family: 0 }, Call::EndSessions]
+        {
+            let mut sample = Sample::default();
+            sample.log_in(0..1);
+            sample.record(0, "login.success", None);
+            sample.record(0, "session.created", None);
+            sample.done(call.clone(), 4000..4001);
+            assert_eq!(violations(&sample), 1, "{call:?}");
+            sample.record(1, "session.ended", Some("1 expired session: logout"));
+            assert_eq!(violations(&sample), 0, "{call:?}");
+        }
+    }
+
+    #[test]
+    fn end_of_no_session_has_no_record() {
+        let mut sample = Sample::default();
+        sample.done(Call::EndSessions, 0..1);
+        assert_eq!(violations(&sample), 0);
+        sample.log_in(2..3);
+        sample.record(1, "login.success", None);
+        sample.record(1, "session.created", None);
+        sample.done(Call::LogOut { family: 1 }, 4..5);
+        sample.record(2, "logout", None);
+        sample.record(2, "session.ended", None);
+        sample.done(Call::EndSessions, 6..7);
+        assert_eq!(violations(&sample), 0);
     }
 
     #[test]
