@@ -28,8 +28,8 @@ pub trait AuditSink: Send + 'static {
 /// Sends committed audit records to sinks, through a bounded queue. Cheap to clone.
 ///
 /// Requests do not wait for the queue: if it is full, the record is dropped and counted. A record
-/// is also missing if its caller disconnects just after the commit. The store has every record, so
-/// read the store where completeness matters. The default has no sinks.
+/// is also missing, and not counted, if its caller disconnects during the commit. The store has
+/// every record, so read the store where completeness matters. The default has no sinks.
 ///
 /// ```
 /// use kleidia_tower::audit::{AuditRecord, AuditSinks, TracingSink};
