@@ -79,7 +79,7 @@ pub(crate) async fn run(
     let mut api = Api::new(accounts.clone());
     api = api.with_health_check("cleanup", cleanup.health_check());
     api = api.with_health_check("database-clock", database.clock_check());
-    let feed_check = session_cache::feed_check(&**service.accounts.store(), settings);
+    let feed_check = session_cache::feed_check(&**service.accounts.store());
     api = api.with_health_check("session-feed", feed_check);
     if let Some(limits) = &limits {
         api = api.with_shared_limits(limits);

@@ -26,12 +26,11 @@ pub(crate) fn store(database: &Database, settings: &Settings) -> Result<Arc<dyn 
     Ok(Arc::new(cached.with_clock(database.clock())))
 }
 
-/// Returns a check of the feed of changes by other nodes, if sessions are cached. Without a feed it
-/// never fails.
+/// Returns a check of the feed of changes by other nodes. Streams and keys of access tokens depend on
+/// it, too, if no sessions are cached. A store without a feed never fails.
 pub(crate) fn feed_check(
     store: &dyn Store,
-    settings: &Settings,
 ) -> impl Fn() -> Result<(), HealthError> + Clone + Send + Sync + use<> {
-    let events = settings.cache_sessions.and_then(|_| store.session_events());
+    let events = store.session_events();
     move || events.as_ref().map_or(Ok(()), SessionEvents::health)
 }

@@ -49,19 +49,22 @@ async fn ended_sessions_are_rejected_on_the_other_portal() {
 
 #[tokio::test]
 async fn health_reports_that_the_feed_is_down() {
-    let arguments = ["--cache-sessions", "1s", "--api-limit", "100000/60"];
-    let (cluster, [portal, _other]) = two_portals(PostgresServer::shared(), &arguments);
-    let health = async || portal.get("/api/health").send().await.body;
-    let deadline = Instant::now() + Duration::from_mins(1);
-    // Each further attempt to connect comes later.
-    while health().await != "degraded: session-feed\n" {
-        assert!(Instant::now() < deadline, "{}", health().await);
-        cluster.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-             WHERE datname = current_database() AND application_name = 'kleidia-feed'",
-        );
-    }
-    while health().await != "ok\n" {
-        assert!(Instant::now() < deadline, "{}", health().await);
+    // Streams need the feed without a cache, too.
+    for caching in [&["--cache-sessions", "1s"][..], &[]] {
+        let arguments = [caching, &["--api-limit", "100000/60"]].concat();
+        let (cluster, [portal, _other]) = two_portals(PostgresServer::shared(), &arguments);
+        let health = async || portal.get("/api/health").send().await.body;
+        let deadline = Instant::now() + Duration::from_mins(1);
+        // Each further attempt to connect comes later.
+        while health().await != "degraded: session-feed\n" {
+            assert!(Instant::now() < deadline, "{}", health().await);
+            cluster.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND application_name = 'kleidia-feed'",
+            );
+        }
+        while health().await != "ok\n" {
+            assert!(Instant::now() < deadline, "{}", health().await);
+        }
     }
 }
