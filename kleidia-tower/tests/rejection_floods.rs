@@ -12,9 +12,10 @@ use http::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http_guard::PeerAddress;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
-use kleidia_tower::account::Accounts;
+use kleidia_tower::account::{AccountSettings, Accounts};
 use kleidia_tower::api::Api;
 use kleidia_tower::audit::{AuditKey, AuditQuery, AuditRecord, EventKind};
+use kleidia_tower::lockout::LockoutPolicy;
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::store::SqliteStore;
@@ -41,6 +42,10 @@ struct Fixture {
 impl Fixture {
     /// Creates a service with the user `alice`.
     async fn new() -> Self {
+        Self::with_lockout(LockoutPolicy::default()).await
+    }
+
+    async fn with_lockout(lockout: LockoutPolicy) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (path, key) =
             (directory.path().join("accounts.db"), AuditKey::generate("tests").unwrap());
@@ -52,7 +57,8 @@ impl Fixture {
         let seconds = Arc::clone(&clock);
         let now = move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).ok();
         let accounts = Accounts::new(Arc::new(store), Arc::new(keys), options.start().unwrap())
-            .with_clock(clock_fn(now));
+            .with_clock(clock_fn(now))
+            .with_settings(AccountSettings::default().with_lockout(lockout));
         let client = ClientInfo::new(OTHER.parse().unwrap());
         let roles = [RoleName::user()].into();
         accounts.create_user(None, "alice", PASSWORD.into(), roles, client).await.unwrap();
@@ -195,4 +201,35 @@ async fn logins_during_a_lock_are_counted() {
     fixture.log_in_as_unknown(FLOODER, "nobody").await;
     let failures = fixture.records(EventKind::LoginFailure, FLOODER).await;
     assert_eq!(failures[0].reason.as_deref(), Some("unknown-user"));
+}
+
+/// Past some failures of all clients, an account is throttled for hours.
+#[tokio::test]
+async fn throttled_logins_of_an_account_are_counted_and_their_locks_are_recorded() {
+    const THRESHOLD: u64 = 100;
+    let started_at = Instant::now();
+    let policy = LockoutPolicy::default().with_threshold(100).unwrap();
+    let fixture = Fixture::with_lockout(policy.with_max_consecutive_failures(5).unwrap()).await;
+    for _ in 0..5 {
+        assert_eq!(fixture.log_in(OTHER, "alice", "wrong").await.0, 401);
+    }
+    for lock in 1..=2 {
+        // The second lock starts with the first attempt after the first one.
+        for _ in 0..if lock == 1 { THRESHOLD } else { 1 } {
+            assert_eq!(fixture.log_in(FLOODER, "alice", PASSWORD).await.0, 401);
+        }
+        let locked = fixture.records(EventKind::LoginLocked, FLOODER).await;
+        let is_start = |record: &&AuditRecord| record.reason.as_deref() == Some("lock-started");
+        assert_eq!(locked.iter().filter(is_start).count(), lock, "{locked:?}");
+        fixture.clock.fetch_add(60, Ordering::SeqCst);
+    }
+    let failures = fixture.records(EventKind::LoginFailure, FLOODER).await;
+    assert!(failures.is_empty(), "an attempt was evaluated: {failures:?}");
+    let locked = fixture.records(EventKind::LoginLocked, FLOODER).await;
+    let sum: u64 = locked.iter().filter_map(counted).sum();
+    let alone = locked.iter().filter(|record| record.reason.as_deref() == Some("locked")).count();
+    let alone = u64::try_from(alone).unwrap();
+    assert_eq!(alone + sum, THRESHOLD + 1, "{locked:?}");
+    let minutes = 1 + started_at.elapsed().as_secs() / 60;
+    assert!((LIMIT..=minutes * LIMIT + 1).contains(&alone), "{alone} in {minutes} minutes");
 }

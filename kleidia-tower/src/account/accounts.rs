@@ -11,8 +11,8 @@ use secrecy::SecretString;
 
 use super::{AccountError, AccountSettings};
 use crate::access_token::{Claims, KeyProvider, KeyRing, issue};
-use crate::audit::{AuditEvent, AuditSinks, AuditTrail, EventKind, Outcome, Reason};
-use crate::lockout::UnknownName;
+use crate::audit::{AuditEvent, AuditSinks, AuditTrail, EventKind, Outcome};
+use crate::lockout::AttemptRecord;
 use crate::opaque_token::OpaqueToken;
 use crate::password::{BreachedPasswords, PasswordHasher};
 use crate::rate_limit::RateLimiter;
@@ -275,14 +275,11 @@ impl Accounts {
         Ok(())
     }
 
-    /// Decides whether an attempt is recorded, which has a name without an account.
-    pub(super) fn audit_unknown_name(
-        &self,
-        kind: EventKind,
-        change: &ChangeContext,
-    ) -> UnknownName {
-        let event = change.event(kind, Outcome::Failure, Some(Reason::UnknownUser));
-        if self.0.audit.allows(&event) { UnknownName::Recorded } else { UnknownName::Omitted }
+    /// Decides whether a failed attempt is recorded, or counts it: one with a name without an account,
+    /// or one that was throttled.
+    pub(super) fn audit_attempt(&self, kind: EventKind, change: &ChangeContext) -> AttemptRecord {
+        let event = change.event(kind, Outcome::Failure, None);
+        if self.0.audit.allows(&event) { AttemptRecord::Recorded } else { AttemptRecord::Omitted }
     }
 
     pub(super) async fn keys(&self) -> Result<KeyRing, AccountError> {

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::pending_attempt::PendingAttempt;
 use super::{Account, AccountError, AccountLookup, Accounts, PasswordHash};
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
-use crate::lockout::{LoginAttempt, Reservation, UnknownName};
+use crate::lockout::{AttemptRecord, LoginAttempt, Reservation};
 use crate::password::{HashingPermit, PasswordCheck};
 use crate::store::ChangeContext;
 
@@ -51,9 +51,9 @@ impl Accounts {
             Reservation::Throttled { .. } => {
                 let mut pending = PendingAttempt::throttled(store, attempt, *lockout, change);
                 let evaluated = self.verify_unknown(permit, password).await;
-                let unknown = self.audit_throttled(attempt, change).await?;
-                pending.set_unknown_name(unknown);
-                let counted = store.record_throttled(attempt, lockout, change, unknown).await?;
+                let record = self.audit_attempt(EventKind::LoginLocked, change);
+                pending.set_record(record);
+                let counted = store.record_throttled(attempt, lockout, change, record).await?;
                 pending.mark_settled();
                 self.publish(counted);
                 evaluated?;
@@ -66,14 +66,12 @@ impl Accounts {
             }
             Ok(failed @ (HashCheck::WrongPassword | HashCheck::UnknownName)) => {
                 pending.mark_failed(*lockout, change);
-                let unknown = match failed {
-                    HashCheck::UnknownName => {
-                        self.audit_unknown_name(EventKind::LoginFailure, change)
-                    }
-                    _ => UnknownName::Recorded,
+                let record = match failed {
+                    HashCheck::UnknownName => self.audit_attempt(EventKind::LoginFailure, change),
+                    _ => AttemptRecord::Recorded,
                 };
-                pending.set_unknown_name(unknown);
-                let counted = store.record_failure(attempt, lockout, change, unknown).await?;
+                pending.set_record(record);
+                let counted = store.record_failure(attempt, lockout, change, record).await?;
                 pending.mark_settled();
                 self.publish(counted);
                 Err(AccountError::InvalidCredentials)
@@ -114,19 +112,6 @@ impl Accounts {
             return Ok(HashCheck::WrongPassword);
         }
         Ok(HashCheck::Correct(account, hash, rehashed.map(PasswordHash::new)))
-    }
-
-    /// Decides whether a throttled attempt is recorded if no account has its name.
-    async fn audit_throttled(
-        &self,
-        attempt: &LoginAttempt,
-        change: &ChangeContext,
-    ) -> Result<UnknownName, AccountError> {
-        let found = self.store().account_with_password(AccountLookup::Name(&attempt.name)).await?;
-        Ok(match found {
-            Some(_) => UnknownName::Recorded,
-            None => self.audit_unknown_name(EventKind::LoginLocked, change),
-        })
     }
 
     async fn record_locked_attempt(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http_guard::{LogLimiter, event, log_text_up_to};
 
-use crate::lockout::{LockoutPolicy, LoginAttempt, PENDING_TIMEOUT, UnknownName};
+use crate::lockout::{AttemptRecord, LockoutPolicy, LoginAttempt, PENDING_TIMEOUT};
 use crate::store::{ChangeContext, Store, StoreError};
 use crate::telemetry::MAX_ERROR_CHARACTERS;
 
@@ -21,7 +21,7 @@ struct Settlement {
     store: Arc<dyn Store>,
     attempt: LoginAttempt,
     outcome: Outcome,
-    unknown: UnknownName,
+    record: AttemptRecord,
 }
 
 /// What a settled attempt counts as.
@@ -38,8 +38,8 @@ impl PendingAttempt {
     /// A granted attempt, which is released.
     pub(super) fn granted(store: &Arc<dyn Store>, attempt: &LoginAttempt) -> Self {
         let (store, attempt) = (Arc::clone(store), attempt.clone());
-        let (outcome, unknown) = (Outcome::Released, UnknownName::Recorded);
-        Self(Some(Settlement { store, attempt, outcome, unknown }))
+        let (outcome, record) = (Outcome::Released, AttemptRecord::Recorded);
+        Self(Some(Settlement { store, attempt, outcome, record }))
     }
 
     /// A throttled attempt, which is counted.
@@ -50,9 +50,9 @@ impl PendingAttempt {
         change: &ChangeContext,
     ) -> Self {
         let (store, attempt) = (Arc::clone(store), attempt.clone());
-        let (outcome, unknown) =
-            (Outcome::Throttled(policy, change.clone()), UnknownName::Recorded);
-        Self(Some(Settlement { store, attempt, outcome, unknown }))
+        let (outcome, record) =
+            (Outcome::Throttled(policy, change.clone()), AttemptRecord::Recorded);
+        Self(Some(Settlement { store, attempt, outcome, record }))
     }
 
     /// Counts the attempt as a failure from now on, even if recording that fails at first.
@@ -62,10 +62,10 @@ impl PendingAttempt {
         }
     }
 
-    /// Sets whether the attempt is recorded if no account has its name; it is by default.
-    pub(super) fn set_unknown_name(&mut self, unknown: UnknownName) {
+    /// Sets whether the attempt is recorded; it is by default.
+    pub(super) fn set_record(&mut self, record: AttemptRecord) {
         if let Some(settlement) = &mut self.0 {
-            settlement.unknown = unknown;
+            settlement.record = record;
         }
     }
 
@@ -86,14 +86,14 @@ impl PendingAttempt {
 
 impl Settlement {
     async fn settle(&self) -> Result<(), StoreError> {
-        let Self { store, attempt, outcome, unknown } = self;
+        let Self { store, attempt, outcome, record } = self;
         match outcome {
             Outcome::Released => store.release_attempt(attempt).await,
             Outcome::Failed(policy, change) => {
-                store.record_failure(attempt, policy, change, *unknown).await.map(drop)
+                store.record_failure(attempt, policy, change, *record).await.map(drop)
             }
             Outcome::Throttled(policy, change) => {
-                store.record_throttled(attempt, policy, change, *unknown).await.map(drop)
+                store.record_throttled(attempt, policy, change, *record).await.map(drop)
             }
         }
     }

@@ -37,9 +37,9 @@ use crate::{Clock, HealthError, Timestamp, time};
 /// those that came when the total was reached.
 ///
 /// This applies to denials and rejected refresh tokens, to failed logins of names without an
-/// account, and to logins during a lock.
-/// Failed logins of accounts and starts of their locks are always recorded, and so is everything
-/// that changes something. The lockout bounds how many failures there can be.
+/// account, and to logins during a lock or a throttle.
+/// Wrong passwords of accounts and starts of their locks are always recorded, and so is everything
+/// that changes something. The lockout bounds how many of them there can be.
 ///
 /// # Ends of streams
 /// The ends of a session's streams are recorded as `stream.ended`, in the background as denials, and

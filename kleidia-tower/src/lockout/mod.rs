@@ -8,4 +8,4 @@ mod store;
 pub use attempt::{Evidence, LoginAttempt, LoginSource};
 pub use policy::LockoutPolicy;
 pub(crate) use rules::{FailureCounters, PENDING_TIMEOUT};
-pub use store::{FailureStore, Reservation, UnknownName};
+pub use store::{AttemptRecord, FailureStore, Reservation};

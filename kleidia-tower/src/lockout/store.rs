@@ -24,24 +24,25 @@ pub trait FailureStore: Send + Sync + 'static {
     ) -> Result<Reservation, StoreError>;
 
     /// Settles an attempt with a wrong password. Records `login.failure`, and `login.locked` if a
-    /// lock starts with it, unless no account has the name and it is [`UnknownName::Omitted`].
+    /// lock starts with it. Records nothing if no account has the name and it is
+    /// [`AttemptRecord::Omitted`].
     async fn record_failure(
         &self,
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         change: &ChangeContext,
-        unknown: UnknownName,
+        record: AttemptRecord,
     ) -> Result<Committed<()>, StoreError>;
 
     /// Settles an attempt that was [`Reservation::Throttled`]. It counts as a failure of its source
-    /// only. Records `login.locked`, and a second one if a lock of the source starts with it,
-    /// unless no account has the name and it is [`UnknownName::Omitted`].
+    /// only. Records `login.locked` unless it is [`AttemptRecord::Omitted`], and a second one if a
+    /// lock of the source starts with it; if it is omitted, the second one only for an account.
     async fn record_throttled(
         &self,
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         change: &ChangeContext,
-        unknown: UnknownName,
+        record: AttemptRecord,
     ) -> Result<Committed<()>, StoreError>;
 
     /// Settles an attempt whose evaluation was not completed. It does not count.
@@ -65,13 +66,13 @@ pub trait FailureStore: Send + Sync + 'static {
     ) -> Result<(), StoreError>;
 }
 
-/// Whether the audit log records a failed attempt if no account has its name.
+/// Whether the audit log records a failed attempt whose name has no account, or that was throttled.
 ///
 /// Anyone can make such attempts, so there are too many to record each
-/// ([`RejectionLimits`](crate::audit::RejectionLimits)). Attempts with the name of an account are
-/// always recorded.
+/// ([`RejectionLimits`](crate::audit::RejectionLimits)). Always recorded are the wrong passwords of
+/// accounts, and the starts of their locks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnknownName {
+pub enum AttemptRecord {
     /// The attempt is recorded.
     Recorded,
     /// The attempt counts for the lockout, but has no record: the caller counts it.

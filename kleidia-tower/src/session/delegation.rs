@@ -10,7 +10,7 @@ use crate::audit::{
     AuditEvent, AuditKey, AuditQuery, AuditRecord, AuditStore, Checkpoint, Detachment, ExportError,
     InclusionProof, LogVerification,
 };
-use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation, UnknownName};
+use crate::lockout::{AttemptRecord, FailureStore, LockoutPolicy, LoginAttempt, Reservation};
 use crate::store::{ChangeContext, Committed, PurgeStore, Retention, Store, StoreError};
 use crate::{HealthError, Timestamp, TokenDigest, UserName};
 
@@ -30,9 +30,9 @@ impl FailureStore for SessionCachingStore {
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         change: &ChangeContext,
-        unknown: UnknownName,
+        record: AttemptRecord,
     ) -> Result<Committed<()>, StoreError> {
-        self.store.record_failure(attempt, policy, change, unknown).await
+        self.store.record_failure(attempt, policy, change, record).await
     }
 
     async fn record_throttled(
@@ -40,9 +40,9 @@ impl FailureStore for SessionCachingStore {
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         change: &ChangeContext,
-        unknown: UnknownName,
+        record: AttemptRecord,
     ) -> Result<Committed<()>, StoreError> {
-        self.store.record_throttled(attempt, policy, change, unknown).await
+        self.store.record_throttled(attempt, policy, change, record).await
     }
 
     async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError> {

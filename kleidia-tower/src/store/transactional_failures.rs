@@ -6,7 +6,7 @@ use super::operation::Operation;
 use super::operations::failures;
 use super::transactional::Transactional;
 use super::{ChangeContext, Committed, StoreError};
-use crate::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation, UnknownName};
+use crate::lockout::{AttemptRecord, FailureStore, LockoutPolicy, LoginAttempt, Reservation};
 use crate::{Timestamp, TokenDigest, UserName};
 
 #[async_trait]
@@ -28,10 +28,10 @@ impl<S: Transactional> FailureStore for S {
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         change: &ChangeContext,
-        unknown: UnknownName,
+        record: AttemptRecord,
     ) -> Result<Committed<()>, StoreError> {
         self.write(Operation::new("record_failure", |rows| {
-            Box::pin(failures::record_failure(rows.0, attempt, policy, change, unknown))
+            Box::pin(failures::record_failure(rows.0, attempt, policy, change, record))
         }))
         .await
     }
@@ -41,10 +41,10 @@ impl<S: Transactional> FailureStore for S {
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         change: &ChangeContext,
-        unknown: UnknownName,
+        record: AttemptRecord,
     ) -> Result<Committed<()>, StoreError> {
         self.write(Operation::new("record_throttled", |rows| {
-            Box::pin(failures::record_throttled(rows.0, attempt, policy, change, unknown))
+            Box::pin(failures::record_throttled(rows.0, attempt, policy, change, record))
         }))
         .await
     }

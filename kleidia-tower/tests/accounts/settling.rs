@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use kleidia_tower::account::{AccountError, LoginRequest};
 use kleidia_tower::lockout::{
-    Evidence, LockoutPolicy, LoginAttempt, LoginSource, Reservation, UnknownName,
+    AttemptRecord, Evidence, LockoutPolicy, LoginAttempt, LoginSource, Reservation,
 };
 
 use super::at;
@@ -78,7 +78,7 @@ async fn throttled_attempt_is_settled_after_a_store_error() {
         assert_eq!(reserved, Reservation::Granted);
         drop(
             store
-                .record_failure(&attempt, &policy, &change(&address), UnknownName::Recorded)
+                .record_failure(&attempt, &policy, &change(&address), AttemptRecord::Recorded)
                 .await
                 .unwrap(),
         );

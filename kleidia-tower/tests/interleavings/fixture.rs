@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kleidia_tower::account::{Account, AccountStore as _, NewAccount};
-use kleidia_tower::lockout::{FailureStore as _, LockoutPolicy, UnknownName};
+use kleidia_tower::lockout::{AttemptRecord, FailureStore as _, LockoutPolicy};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::session::SessionStore as _;
 use kleidia_tower::store::PostgresStore;
@@ -59,7 +59,7 @@ impl Fixture {
             store.reserve_attempt(&attempt, &policy, NOW).await.unwrap();
             drop(
                 store
-                    .record_failure(&attempt, &policy, &at(0), UnknownName::Recorded)
+                    .record_failure(&attempt, &policy, &at(0), AttemptRecord::Recorded)
                     .await
                     .unwrap(),
             );

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kleidia_tower::account::{AccountStore as _, AccountUpdate, PasswordChange};
-use kleidia_tower::lockout::{FailureStore as _, LockoutPolicy, LoginAttempt, UnknownName};
+use kleidia_tower::lockout::{AttemptRecord, FailureStore as _, LockoutPolicy, LoginAttempt};
 use kleidia_tower::rbac::{Policy, RoleName, RoleRules};
 use kleidia_tower::session::{
     EndReason, OpenOutcome, Rotation, RotationOutcome, SessionSelector, SessionStore as _,
@@ -240,11 +240,15 @@ impl Operation {
                 return Ok(format!("{reserved:?}"));
             }
             Self::RecordFailure => {
-                drop(store.record_failure(attempt, &policy, &at(1), UnknownName::Recorded).await?);
+                drop(
+                    store.record_failure(attempt, &policy, &at(1), AttemptRecord::Recorded).await?,
+                );
             }
             Self::RecordThrottled => {
                 drop(
-                    store.record_throttled(attempt, &policy, &at(1), UnknownName::Recorded).await?,
+                    store
+                        .record_throttled(attempt, &policy, &at(1), AttemptRecord::Recorded)
+                        .await?,
                 );
             }
             Self::Release => store.release_attempt(attempt).await?,

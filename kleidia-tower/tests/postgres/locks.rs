@@ -10,7 +10,7 @@ use kleidia_tower::account::{
     AccountChangeError, AccountStore as _, AccountUpdate, NewAccount, PasswordChange,
 };
 use kleidia_tower::audit::AuditStore as _;
-use kleidia_tower::lockout::{FailureStore as _, LockoutPolicy, Reservation, UnknownName};
+use kleidia_tower::lockout::{AttemptRecord, FailureStore as _, LockoutPolicy, Reservation};
 use kleidia_tower::rbac::{Policy, RoleChangeError, RoleName, RoleRules};
 use kleidia_tower::session::{
     EndReason, OpenOutcome, RotationOutcome, SessionLookup, SessionSelector, SessionStore as _,
@@ -201,7 +201,7 @@ async fn concurrent_attempts_keep_to_the_threshold() {
             async move {
                 drop(
                     store
-                        .record_failure(attempt, policy, &at(0), UnknownName::Recorded)
+                        .record_failure(attempt, policy, &at(0), AttemptRecord::Recorded)
                         .await
                         .unwrap(),
                 );

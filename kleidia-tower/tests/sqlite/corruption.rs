@@ -7,7 +7,7 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use kleidia_tower::account::{AccountLookup, AccountStore as _};
 use kleidia_tower::audit::AuditStore as _;
 use kleidia_tower::lockout::{
-    Evidence, FailureStore as _, LockoutPolicy, LoginAttempt, LoginSource, UnknownName,
+    AttemptRecord, Evidence, FailureStore as _, LockoutPolicy, LoginAttempt, LoginSource,
 };
 use kleidia_tower::session::{SessionLookup, SessionStore as _};
 use kleidia_tower::store::{OpenError, SqliteStore, StoreError};
@@ -31,7 +31,7 @@ async fn populated_store(database: &TempDatabase) -> SqliteStore {
     store.reserve_attempt(&attempt, &LockoutPolicy::default(), NOW).await.unwrap();
     drop(
         store
-            .record_failure(&attempt, &LockoutPolicy::default(), &at(0), UnknownName::Recorded)
+            .record_failure(&attempt, &LockoutPolicy::default(), &at(0), AttemptRecord::Recorded)
             .await
             .unwrap(),
     );

@@ -15,7 +15,9 @@ use kleidia_tower::account::{
 use kleidia_tower::audit::{
     AuditEvent, AuditQuery, AuditRecord, AuditStore, Checkpoint, InclusionProof, LogVerification,
 };
-use kleidia_tower::lockout::{FailureStore, LockoutPolicy, LoginAttempt, Reservation, UnknownName};
+use kleidia_tower::lockout::{
+    AttemptRecord, FailureStore, LockoutPolicy, LoginAttempt, Reservation,
+};
 use kleidia_tower::rbac::RoleRules;
 use kleidia_tower::session::{
     EndReason, NewSession, OpenOutcome, RefreshCheck, Rotation, RotationOutcome, Session,
@@ -90,10 +92,8 @@ impl FaultInjectingStore {
     }
 
     fn settling(&self) -> Result<&MemoryStore, StoreError> {
-        if self.settling_fails.load(Ordering::SeqCst) {
-            return Err(StoreError::unavailable("injected"));
-        }
-        self.memory()
+        let fails = self.settling_fails.load(Ordering::SeqCst);
+        if fails { Err(StoreError::unavailable("injected")) } else { self.memory() }
     }
 
     fn memory(&self) -> Result<&MemoryStore, StoreError> {
@@ -251,9 +251,9 @@ impl FailureStore for FaultInjectingStore {
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         change: &ChangeContext,
-        unknown: UnknownName,
+        record: AttemptRecord,
     ) -> Result<Committed<()>, StoreError> {
-        self.settling()?.record_failure(attempt, policy, change, unknown).await
+        self.settling()?.record_failure(attempt, policy, change, record).await
     }
 
     async fn record_throttled(
@@ -261,9 +261,9 @@ impl FailureStore for FaultInjectingStore {
         attempt: &LoginAttempt,
         policy: &LockoutPolicy,
         change: &ChangeContext,
-        unknown: UnknownName,
+        record: AttemptRecord,
     ) -> Result<Committed<()>, StoreError> {
-        self.settling()?.record_throttled(attempt, policy, change, unknown).await
+        self.settling()?.record_throttled(attempt, policy, change, record).await
     }
 
     async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use super::expected::failure;
 use super::fixture::{NOW, StoreFixture, at, hash, new_session};
 use super::lockout::attempt_from;
 use crate::audit::{EventKind, Reason};
-use crate::lockout::{LockoutPolicy, LoginAttempt, Reservation, UnknownName};
+use crate::lockout::{AttemptRecord, LockoutPolicy, LoginAttempt, Reservation};
 use crate::session::NewSession;
 
 pub(super) async fn pending_attempts_give_no_extra_tries(fixture: &StoreFixture) {
@@ -27,7 +27,7 @@ pub(super) async fn pending_attempts_give_no_extra_tries(fixture: &StoreFixture)
     let (policy, change) = (LockoutPolicy::default(), at(0));
     for settled in 1..=5 {
         let done =
-            fixture.store.record_failure(&attempt, &policy, &change, UnknownName::Recorded).await;
+            fixture.store.record_failure(&attempt, &policy, &change, AttemptRecord::Recorded).await;
         let wrong = failure(EventKind::LoginFailure).with_reason(Reason::WrongPassword);
         let mut events = vec![wrong];
         if settled == 5 {
@@ -142,7 +142,7 @@ pub(super) async fn threshold_bounds_concurrent_failures(fixture: &StoreFixture)
             if reservation == Reservation::Granted {
                 drop(
                     store
-                        .record_failure(&attempt, &policy, &at(0), UnknownName::Recorded)
+                        .record_failure(&attempt, &policy, &at(0), AttemptRecord::Recorded)
                         .await
                         .expect("a result"),
                 );

@@ -9,7 +9,7 @@ use super::fixture::{StoreFixture, at, by, new_account, new_session, operator, s
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
 use crate::lockout::{
-    Evidence, LockoutPolicy, LoginAttempt, LoginSource, Reservation, UnknownName,
+    AttemptRecord, Evidence, LockoutPolicy, LoginAttempt, LoginSource, Reservation,
 };
 use crate::session::NewSession;
 use crate::store::{ChangeContext, Retention};
@@ -62,7 +62,7 @@ impl StoreFixture {
             let (policy, change) = (LockoutPolicy::default(), at(second));
             let done = self
                 .store
-                .record_failure(attempt, &policy, &change, UnknownName::Recorded)
+                .record_failure(attempt, &policy, &change, AttemptRecord::Recorded)
                 .await
                 .expect("a result");
             let reason = user.map_or(Reason::UnknownUser, |_| Reason::WrongPassword);
@@ -219,8 +219,8 @@ pub(super) async fn omits_records_of_unknown_names(fixture: &StoreFixture) {
         let attempt = attempt_from(name, 1);
         for _ in 0..policy.threshold() {
             fixture.assert_granted(&attempt, 0).await;
-            let (change, unknown) = (at(0), UnknownName::Omitted);
-            let done = fixture.store.record_failure(&attempt, &policy, &change, unknown).await;
+            let (change, record) = (at(0), AttemptRecord::Omitted);
+            let done = fixture.store.record_failure(&attempt, &policy, &change, record).await;
             let records = done.expect("a result").records;
             assert_eq!(records, fixture.new_records().await);
             assert_eq!(records.is_empty(), user.is_none(), "{name}: {records:?}");
@@ -243,7 +243,7 @@ pub(super) async fn threshold_of_one_locks_immediately(fixture: &StoreFixture) {
     drop(
         fixture
             .store
-            .record_failure(&attempt, &policy, &at(0), UnknownName::Recorded)
+            .record_failure(&attempt, &policy, &at(0), AttemptRecord::Recorded)
             .await
             .expect("a result"),
     );

@@ -8,7 +8,7 @@ use super::fixture::{StoreFixture, at, by, device_token, new_session, time};
 use super::lockout::attempt_from;
 use crate::account::Account;
 use crate::audit::{EventKind, Reason};
-use crate::lockout::{Evidence, LockoutPolicy, LoginAttempt, Reservation, UnknownName};
+use crate::lockout::{AttemptRecord, Evidence, LockoutPolicy, LoginAttempt, Reservation};
 use crate::session::{NewSession, OpenOutcome};
 use crate::store::Retention;
 use crate::{SessionId, TokenDigest};
@@ -34,7 +34,7 @@ impl StoreFixture {
                 Reservation::Granted => {
                     let done = self
                         .store
-                        .record_failure(&attempt, &policy, &at(second), UnknownName::Recorded)
+                        .record_failure(&attempt, &policy, &at(second), AttemptRecord::Recorded)
                         .await;
                     drop(done.expect("a result"));
                     evaluated += 1;
@@ -159,7 +159,7 @@ pub(super) async fn throttles_unknown_names_alike(fixture: &StoreFixture) {
             fixture.assert_granted(&attempt, 0).await;
             let done = fixture
                 .store
-                .record_failure(&attempt, &policy, &at(0), UnknownName::Recorded)
+                .record_failure(&attempt, &policy, &at(0), AttemptRecord::Recorded)
                 .await;
             drop(done.expect("a result"));
         }
@@ -185,25 +185,27 @@ pub(super) async fn throttled_attempt_counts_for_its_source_only(fixture: &Store
     let home = attempt_from("alice", 1);
     fixture.log_in_from(&alice, &home, 1, 0).await;
     let second = fixture.guess_when_allowed(1000, 30, 1).await;
-    let (unfamiliar, policy) = (attempt_from("alice", 9999), LockoutPolicy::default());
-    // As many pending attempts as for any other name.
-    for _ in 0..policy.threshold() {
-        fixture.assert_throttled(&unfamiliar, second).await;
-    }
-    assert_eq!(fixture.reserve_at(&unfamiliar, second).await, Reservation::Busy);
     let rejected = failure(EventKind::LoginLocked).with_reason(Reason::Locked);
     let lock_started = failure(EventKind::LoginLocked).with_reason(Reason::LockStarted);
-    for settled in 1..=policy.threshold() {
-        let done = fixture
-            .store
-            .record_throttled(&unfamiliar, &policy, &at(second), UnknownName::Recorded)
-            .await;
-        let events = [rejected.clone(), lock_started.clone()];
-        let count = if settled == policy.threshold() { 2 } else { 1 };
-        fixture.expect(done, &at(second), &alice, &events[..count]).await;
+    let omitted = (9998, AttemptRecord::Omitted, vec![]);
+    for (source, record, mut events) in [(9999, AttemptRecord::Recorded, vec![rejected]), omitted] {
+        let (unfamiliar, policy) = (attempt_from("alice", source), LockoutPolicy::default());
+        // As many pending attempts as for any other name.
+        for _ in 0..policy.threshold() {
+            fixture.assert_throttled(&unfamiliar, second).await;
+        }
+        assert_eq!(fixture.reserve_at(&unfamiliar, second).await, Reservation::Busy);
+        for settled in 1..=policy.threshold() {
+            let (store, change) = (&fixture.store, at(second));
+            let done = store.record_throttled(&unfamiliar, &policy, &change, record).await;
+            if settled == policy.threshold() {
+                events.push(lock_started.clone());
+            }
+            fixture.expect(done, &change, &alice, &events).await;
+        }
+        let until = second + policy.base_duration().as_secs().cast_signed();
+        fixture.assert_locked(&unfamiliar, until, second).await;
     }
-    let until = second + policy.base_duration().as_secs().cast_signed();
-    fixture.assert_locked(&unfamiliar, until, second).await;
     fixture.log_in_from(&alice, &home, 2, second).await;
 }
 
@@ -217,7 +219,7 @@ pub(super) async fn familiar_source_with_many_failures_is_unfamiliar(fixture: &S
             Reservation::Granted => {
                 let done = fixture
                     .store
-                    .record_failure(&home, &policy, &at(second), UnknownName::Recorded)
+                    .record_failure(&home, &policy, &at(second), AttemptRecord::Recorded)
                     .await;
                 drop(done.expect("a result"));
                 evaluated += 1;
@@ -245,7 +247,7 @@ pub(super) async fn device_is_familiar_at_every_address(fixture: &StoreFixture) 
         drop(
             fixture
                 .store
-                .record_throttled(&shared, &policy, &at(second), UnknownName::Recorded)
+                .record_throttled(&shared, &policy, &at(second), AttemptRecord::Recorded)
                 .await
                 .expect("a result"),
         );
@@ -271,7 +273,7 @@ pub(super) async fn added_device_is_familiar(fixture: &StoreFixture) {
     drop(
         fixture
             .store
-            .record_throttled(&attempt, &policy, &at(second), UnknownName::Recorded)
+            .record_throttled(&attempt, &policy, &at(second), AttemptRecord::Recorded)
             .await
             .expect("a result"),
     );

@@ -4,7 +4,7 @@ use super::commit_with_events;
 use crate::account::AccountLookup;
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
 use crate::lockout::{
-    Evidence, FailureCounters, LockoutPolicy, LoginAttempt, Reservation, UnknownName,
+    AttemptRecord, Evidence, FailureCounters, LockoutPolicy, LoginAttempt, Reservation,
 };
 use crate::session::NewSession;
 use crate::store::rows::{FailureRow, FailureScope, Rows};
@@ -32,7 +32,7 @@ pub(crate) async fn record_failure(
     attempt: &LoginAttempt,
     policy: &LockoutPolicy,
     change: &ChangeContext,
-    unknown: UnknownName,
+    record: AttemptRecord,
 ) -> Result<Committed<()>, StoreError> {
     let (scope, mut counters) = counters(rows, attempt).await?;
     let starts_lock = counters.record_failure(policy, change.at);
@@ -41,7 +41,7 @@ pub(crate) async fn record_failure(
     let reason = if user.is_some() { Reason::WrongPassword } else { Reason::UnknownUser };
     let event = change.event(EventKind::LoginFailure, Outcome::Failure, Some(reason));
     let events = events(AuditEvent { user, ..event }, starts_lock);
-    commit(rows, attempt, &counters, events, unknown).await
+    commit(rows, attempt, &counters, events, record).await
 }
 
 /// Settles an attempt that was throttled because of the account as a whole.
@@ -50,7 +50,7 @@ pub(crate) async fn record_throttled(
     attempt: &LoginAttempt,
     policy: &LockoutPolicy,
     change: &ChangeContext,
-    unknown: UnknownName,
+    record: AttemptRecord,
 ) -> Result<Committed<()>, StoreError> {
     let (scope, mut counters) = counters(rows, attempt).await?;
     let starts_lock = counters.record_throttled(policy, change.at);
@@ -58,24 +58,30 @@ pub(crate) async fn record_throttled(
     let user = audit_identity(rows, &attempt.name).await?;
     let event = change.event(EventKind::LoginLocked, Outcome::Failure, Some(Reason::Locked));
     let events = events(AuditEvent { user, ..event }, starts_lock);
-    commit(rows, attempt, &counters, events, unknown).await
+    commit(rows, attempt, &counters, events, record).await
 }
 
-/// Records the events of a failure, unless they are omitted. Then it makes as many round trips, of
-/// which one writes too, so that the response does not come sooner than for the name of an account.
+/// Records the events of a failure but those that are omitted. If these are all, it makes as many
+/// round trips, of which one writes too, so that the response does not come sooner than for the name
+/// of an account.
 async fn commit(
     rows: &mut dyn Rows,
     attempt: &LoginAttempt,
     counters: &FailureCounters,
     events: Vec<AuditEvent>,
-    unknown: UnknownName,
+    record: AttemptRecord,
 ) -> Result<Committed<()>, StoreError> {
-    let has_account = events.iter().any(|event| event.user.is_some());
-    if has_account || unknown == UnknownName::Recorded {
-        return commit_with_events(rows, (), events).await;
+    let count = events.len();
+    let is_recorded = |event: &AuditEvent| match record {
+        AttemptRecord::Recorded => true,
+        AttemptRecord::Omitted => event.user.is_some() && event.reason != Some(Reason::Locked),
+    };
+    let recorded: Vec<_> = events.into_iter().filter(is_recorded).collect();
+    if !recorded.is_empty() {
+        return commit_with_events(rows, (), recorded).await;
     }
     // Numbers may have gaps.
-    rows.next_sequences(events.len()).await?;
+    rows.next_sequences(count).await?;
     rows.put_failures(&attempt.name, FailureScope::Account, &counters.account).await?;
     commit_with_events(rows, (), Vec::new()).await
 }
