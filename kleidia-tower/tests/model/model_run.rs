@@ -40,7 +40,7 @@ pub(crate) struct ModelRun {
 }
 
 /// Outcomes that a run of sufficient length must include.
-const REQUIRED_OUTCOMES: [&str; 26] = [
+const REQUIRED_OUTCOMES: [&str; 28] = [
     "account_disabled",
     "agent.registered success",
     "login.failure failure account-disabled",
@@ -54,6 +54,8 @@ const REQUIRED_OUTCOMES: [&str; 26] = [
     "role.changed success",
     "session.created success",
     "session.created success session-expired",
+    "session.ended success 1 expired session: logout",
+    "session.ended success 1 expired session: revoked",
     "session.ended success disabled",
     "session.ended success logout",
     "session.ended success password-changed",
