@@ -15,10 +15,30 @@
     feature = "exchange",
     doc = "| [`AuthorityExchange`] | bundles from VeraId Authority, in exchange for a JWT | `exchange` |"
 )]
+#![cfg_attr(
+    feature = "agent-client",
+    doc = "| [`AgentSource`] | bundles from `kliento agent`, over a Unix socket or loopback | `agent-client` |"
+)]
 //! | your own | an implementation of [`TokenBundleSource`] | `client` |
 //!
 //! [`KlientoClientLayer`] has examples.
+#![cfg_attr(
+    feature = "agent",
+    doc = "
 
+[`ChainSource`] keeps the DNSSEC chain of a signer fresh, [`VerifiedSource`] verifies bundles before
+they are used, and [`TokenAgent`] caches the tokens of several audiences: `kliento agent` consists of
+these three (feature `agent`)."
+)]
+
+#[cfg(feature = "agent")]
+mod agent;
+#[cfg(feature = "agent-client")]
+mod agent_source;
+#[cfg(feature = "issue")]
+mod byte_source;
+#[cfg(feature = "agent")]
+mod chain;
 mod error;
 #[cfg(feature = "exchange")]
 mod exchange;
@@ -30,13 +50,27 @@ mod origin;
 mod refresh_state;
 mod refresher;
 mod request;
+#[cfg(feature = "resolver")]
+mod resolver;
 mod retry;
 mod second_attempt;
 mod service;
 #[cfg(feature = "issue")]
 mod signer;
 mod source;
+#[cfg(feature = "agent")]
+mod verified;
 
+#[cfg(feature = "agent")]
+pub use agent::TokenAgent;
+#[cfg(feature = "agent-client")]
+pub use agent_source::{AgentConfigError, AgentError, AgentSource};
+#[cfg(feature = "issue")]
+pub use byte_source::ByteSource;
+#[cfg(feature = "agent")]
+pub use chain::{
+    ChainError, ChainFetcher, ChainFile, ChainSource, ChainStatus, ChainTask, FreshChain,
+};
 pub use error::{BundleError, ClientError, OriginConfigError};
 #[cfg(feature = "exchange")]
 pub use exchange::{
@@ -46,9 +80,14 @@ pub use exchange::{
 pub use file::{BundleFile, BundleFileError};
 pub use layer::KlientoClientLayer;
 pub use origin::{Origin, OriginError};
+pub use refresh_state::ReadyHeader;
 pub use request::OutgoingRequest;
+#[cfg(feature = "resolver")]
+pub use resolver::{Resolver, ResolverError, RetrievedChain};
 pub use retry::{IncomingResponse, NoRetry, ResendableRequest, RetryOnce, RetryPolicy};
 pub use service::{KlientoClient, ResponseFuture};
 #[cfg(feature = "issue")]
-pub use signer::{ByteSource, LocalSigner, LocalSignerError};
+pub use signer::{LocalSigner, LocalSignerError};
 pub use source::{ExpiringBundle, SourceError, TokenBundleSource};
+#[cfg(feature = "agent")]
+pub use verified::VerifiedSource;

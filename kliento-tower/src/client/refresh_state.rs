@@ -9,30 +9,33 @@ use tokio::sync::watch;
 use super::{BundleError, ExpiringBundle, SourceError};
 
 /// The header's value, or the reason for its absence.
-pub(super) type HeaderResult = Result<HeaderValue, BundleError>;
+pub(super) type HeaderResult = Result<ReadyHeader, BundleError>;
 
 /// Receives the result of a refresh in progress.
 pub(super) type PendingRefresh = watch::Receiver<Option<HeaderResult>>;
 
+/// The value of an `Authorization` header, which is marked as sensitive, and its expiry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyHeader {
+    pub(super) value: HeaderValue,
+    fetched_at: Timestamp,
+    valid_from: Option<Timestamp>,
+    pub(super) valid_until: Timestamp,
+}
+
 #[derive(Default)]
 pub(super) struct RefreshState {
     pub(super) pending: Option<PendingRefresh>,
-    cached: Option<CachedBundle>,
+    cached: Option<ReadyHeader>,
     /// The error of the last refresh, if it failed.
     failure: Option<BundleError>,
     delay: Option<RefreshDelay>,
 }
 
-struct CachedBundle {
-    value: HeaderValue,
-    fetched_at: Timestamp,
-    valid_until: Timestamp,
-}
-
 /// What follows from the refusal of a bundle by a server.
 pub(super) enum Replacement {
     /// Another one is cached already.
-    Cached(HeaderValue),
+    Cached(ReadyHeader),
     /// A refresh is due.
     Due,
     /// The bundle stays.
@@ -73,9 +76,8 @@ impl RefreshState {
     }
 
     /// Returns the cached header value if it is still valid.
-    pub(super) fn valid_header(&self, now: Timestamp) -> Option<HeaderValue> {
-        let valid = self.cached.as_ref().filter(|cached| now <= cached.valid_until);
-        valid.map(|cached| cached.value.clone())
+    pub(super) fn valid_header(&self, now: Timestamp) -> Option<ReadyHeader> {
+        self.cached.as_ref().filter(|cached| cached.is_valid(now)).cloned()
     }
 
     /// Discards a bundle that a server has refused.
@@ -84,8 +86,8 @@ impl RefreshState {
     /// every bundle does not cause a query per request, and while the source asks for a delay.
     pub(super) fn replace(&mut self, refused: &HeaderValue, now: Timestamp) -> Replacement {
         match &self.cached {
-            Some(cached) if cached.value != *refused && now <= cached.valid_until => {
-                return Replacement::Cached(cached.value.clone());
+            Some(cached) if cached.value != *refused && cached.is_valid(now) => {
+                return Replacement::Cached(cached.clone());
             }
             Some(cached) if cached.is_new(now) => return Replacement::Denied,
             _ => {}
@@ -98,25 +100,25 @@ impl RefreshState {
         Replacement::Due
     }
 
-    /// Completes the pending refresh. Returns the header's value and its expiry, or the error and
-    /// the cached value if that is still valid.
+    /// Completes the pending refresh. Returns the header's value, or the error and the cached value
+    /// if that is still valid.
     pub(super) fn complete(
         &mut self,
         fetched: Result<ExpiringBundle, BundleError>,
         now: Result<Timestamp, BundleError>,
         margin: Option<Duration>,
-    ) -> Result<(HeaderValue, Timestamp), (BundleError, Option<HeaderValue>)> {
+    ) -> Result<ReadyHeader, (BundleError, Option<Box<ReadyHeader>>)> {
         self.pending = None;
         let now = now.map_err(|error| (error, None))?;
-        match fetched.and_then(|bundle| CachedBundle::new(&bundle, now)) {
-            Ok(cached) => {
-                let (value, valid_until) = (cached.value.clone(), cached.valid_until);
-                (self.cached, self.failure) = (Some(cached), None);
+        match fetched.and_then(|bundle| ReadyHeader::new(&bundle, now)) {
+            Ok(ready) => {
+                let valid_until = ready.valid_until;
+                (self.cached, self.failure) = (Some(ready.clone()), None);
                 let default_margin = (until(now, valid_until) / 10).min(Self::DEFAULT_MARGIN);
                 let refresh_at = valid_until.saturating_sub(margin.unwrap_or(default_margin));
                 let refresh_at = refresh_at.unwrap_or(Timestamp::MIN);
                 self.delay_until(now, refresh_at, false);
-                Ok((value, valid_until))
+                Ok(ready)
             }
             Err(error) => {
                 let retry_after = retry_after(&error);
@@ -124,7 +126,7 @@ impl RefreshState {
                 let until = now.saturating_add(delay).unwrap_or(Timestamp::MAX);
                 self.delay_until(now, until, retry_after.is_some());
                 self.failure = Some(error.clone());
-                Err((error, self.valid_header(now)))
+                Err((error, self.valid_header(now).map(Box::new)))
             }
         }
     }
@@ -139,16 +141,32 @@ impl RefreshState {
     }
 }
 
-impl CachedBundle {
+impl ReadyHeader {
+    /// Returns the value of the `Authorization` header.
+    #[must_use]
+    pub const fn value(&self) -> &HeaderValue {
+        &self.value
+    }
+
+    /// Returns the last instant at which the bundle is valid.
+    #[must_use]
+    pub const fn valid_until(&self) -> Timestamp {
+        self.valid_until
+    }
+
+    fn is_valid(&self, now: Timestamp) -> bool {
+        self.valid_from.is_none_or(|from| from <= now) && now <= self.valid_until
+    }
+
     fn new(bundle: &ExpiringBundle, now: Timestamp) -> Result<Self, BundleError> {
-        let valid_until = bundle.valid_until();
+        let (valid_from, valid_until) = (bundle.valid_from(), bundle.valid_until());
         if valid_until < now {
             return Err(BundleError::Expired { valid_until, now });
         }
         let value = bundle.bundle().to_authorization();
         let mut value = HeaderValue::try_from(value).map_err(SourceError::new)?;
         value.set_sensitive(true);
-        Ok(Self { value, fetched_at: now, valid_until })
+        Ok(Self { value, fetched_at: now, valid_from, valid_until })
     }
 
     /// Returns whether the source has just returned it. So it is also when the clock was set back.

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::{Instant, timeout};
 
-use super::refresh_state::{HeaderResult, PendingRefresh, RefreshState, Replacement};
+use super::refresh_state::{HeaderResult, PendingRefresh, ReadyHeader, RefreshState, Replacement};
 use super::{BundleError, ExpiringBundle, SourceError, TokenBundleSource};
 use crate::{Clock, SystemClock};
 
@@ -29,7 +29,7 @@ pub(super) struct BundleRefresher {
 }
 
 pub(super) enum BundleState {
-    Ready(HeaderValue),
+    Ready(ReadyHeader),
     Pending(PendingRefresh),
 }
 
@@ -92,7 +92,7 @@ impl BundleRefresher {
         let (now, runtime) = (self.clock.now()?, Handle::try_current().ok()?);
         let mut state = self.write();
         match state.replace(refused, now) {
-            Replacement::Cached(value) => Some(BundleState::Ready(value)),
+            Replacement::Cached(ready) => Some(BundleState::Ready(ready)),
             Replacement::Due => Some(BundleState::Pending(self.refresh(state, &runtime))),
             Replacement::Denied => None,
         }
@@ -115,6 +115,12 @@ impl BundleRefresher {
             runtime.spawn(task.run());
         }
         pending
+    }
+
+    /// Returns the cached bundle if it is valid, without a refresh.
+    #[cfg(feature = "agent")]
+    pub(super) fn cached(&self) -> Option<ReadyHeader> {
+        self.clock.now().and_then(|now| self.read().valid_header(now))
     }
 
     fn join_or_start(&self, state: &mut RefreshState) -> (PendingRefresh, Option<RefreshTask>) {
@@ -172,16 +178,16 @@ impl BundleRefresher {
         let completed = self.write().complete(fetched, now, self.margin);
         // The lock is free here: a subscriber may send the event through this client.
         match completed {
-            Ok((value, valid_until)) => {
-                event!(debug, %valid_until, "token bundle refreshed");
-                Ok(value)
+            Ok(ready) => {
+                event!(debug, valid_until = %ready.valid_until, "token bundle refreshed");
+                Ok(ready)
             }
             Err((error, valid)) => {
                 let serving_cached = valid.is_some();
                 // The error may contain text of the source's server.
                 let cause = log_text_up_to(300, &error);
                 event!(warn, error = cause, serving_cached, "token bundle refresh failed");
-                valid.ok_or(error)
+                valid.map_or(Err(error), |valid| Ok(*valid))
             }
         }
     }

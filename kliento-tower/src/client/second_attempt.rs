@@ -38,7 +38,8 @@ impl<S: Service<R>, R: OutgoingRequest> SecondAttempt<S, R> {
         if let Some(refresh) = &mut self.refresh {
             let result = ready!(refresh.as_mut().poll(context));
             self.refresh = None;
-            let newer = result.ok().filter(|value| *value != self.refused);
+            let newer = result.ok().map(|ready| ready.value);
+            let newer = newer.filter(|value| *value != self.refused);
             match (newer, &mut self.request) {
                 (Some(value), Some(request)) => attach(request, value),
                 _ => self.request = None,

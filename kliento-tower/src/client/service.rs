@@ -92,7 +92,8 @@ where
             Err(error) => return self.reject(error),
         };
         match refresher.get() {
-            Ok(BundleState::Ready(value)) => {
+            Ok(BundleState::Ready(ready)) => {
+                let value = ready.value;
                 // Only here: a bundle that the request waits for is as new as can be.
                 let copy = P::copy(&request).map(|request| {
                     let (service, refresher) = (self.inner.clone(), refresher.clone());
@@ -158,8 +159,8 @@ where
                         return Poll::Pending;
                     };
                     state.set(match result {
-                        Ok(value) => {
-                            attach(&mut request, value);
+                        Ok(ready) => {
+                            attach(&mut request, ready.value);
                             State::Calling { future: service.call(request), retry: None }
                         }
                         Err(error) => State::Rejected { error: Some(error) },

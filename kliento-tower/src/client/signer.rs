@@ -1,21 +1,21 @@
 //! Token bundles signed with a local private key, of a member or the organisation.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use kliento_core::issue::{
-    MalformedBundle, MemberIdBundle, OrganisationCertificate, Signer, TokenIssueError, TokenRequest,
+    MalformedBundle, MemberCertificate, MemberIdBundle, OrganisationCertificate, Signer,
+    TokenIssueError, TokenRequest, member_id_bundle,
 };
-use kliento_core::{Member, Token};
+use kliento_core::{Member, OrganisationName, Token, TokenBundle};
 use tokio::task::spawn_blocking;
 use veraid::{DnssecChain, MalformedChain};
 
-use super::file::read_limited;
 use super::key_use::KeyUse;
-use super::{ExpiringBundle, SourceError, TokenBundleSource};
+use super::{ByteSource, ExpiringBundle, SourceError, TokenBundleSource};
 use crate::{Clock, SettingError, SystemClock};
 
 /// Signs tokens as a member, or as the organisation on behalf of a member.
@@ -24,7 +24,12 @@ use crate::{Clock, SettingError, SystemClock};
 /// claims.
 ///
 /// A DNSSEC chain is only valid for days. Pass the member id bundle, or the chain, as a file that
-/// is renewed (`kliento chain fetch`): it is re-read for each signature.
+/// is renewed (`kliento chain fetch`): it is re-read for each signature. Or let a
+#[cfg_attr(
+    feature = "agent",
+    doc = "[`ChainSource`] keep the chain fresh: see [`Self::with_chain`]."
+)]
+#[cfg_attr(not(feature = "agent"), doc = "`ChainSource` (feature `agent`) keep the chain fresh.")]
 ///
 /// Use a key for one name only: nothing that is signed names the signer. If the member's key is the
 /// organisation's, or a renewed bundle certifies it for another name, a warning is logged.
@@ -59,19 +64,23 @@ pub struct LocalSigner {
     key_use: Arc<KeyUse>,
 }
 
-/// Octets in memory, or in a file that is re-read for each use.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum ByteSource {
-    /// Octets in memory.
-    Memory(Vec<u8>),
-    /// A file of at most 1 MiB.
-    File(PathBuf),
-}
-
+#[derive(Clone)]
 enum SigningIdentity {
-    Member { id: ByteSource },
-    Organisation { certificate: Box<OrganisationCertificate>, chain: ByteSource, member: Member },
+    Member {
+        id: ByteSource,
+        chain: Option<ByteSource>,
+    },
+    Organisation {
+        certificate: Box<OrganisationCertificate>,
+        chain: ByteSource,
+        member: Member,
+    },
+    SelfCertified {
+        organisation: OrganisationName,
+        chain: ByteSource,
+        member: Member,
+        member_signer: Option<Arc<dyn Signer + Send + Sync>>,
+    },
 }
 
 /// The error of a [`LocalSigner`].
@@ -89,6 +98,10 @@ pub enum LocalSignerError {
         /// The cause.
         source: io::Error,
     },
+    /// The source of the chain has no valid one.
+    #[cfg(feature = "agent")]
+    #[error(transparent)]
+    ChainSource(#[from] super::ChainError),
     /// The member id bundle is malformed.
     #[error("invalid member id bundle: {0}")]
     MemberIdBundle(#[from] MalformedBundle),
@@ -110,7 +123,7 @@ impl LocalSigner {
         signer: impl Signer + Send + Sync + 'static,
         token: Token,
     ) -> Self {
-        Self::new(SigningIdentity::Member { id: id.into() }, signer, token)
+        Self::new(SigningIdentity::Member { id: id.into(), chain: None }, signer, token)
     }
 
     /// Creates a source that signs as the organisation on behalf of a member, with the
@@ -126,6 +139,33 @@ impl LocalSigner {
     ) -> Self {
         let (certificate, chain) = (Box::new(certificate), chain.into());
         Self::new(SigningIdentity::Organisation { certificate, chain, member }, signer, token)
+    }
+
+    /// Creates a source as [`Self::organisation`] does, which issues the organisation's certificate
+    /// as well: for each token another one, which is valid as long as the token.
+    pub fn self_certified(
+        organisation: OrganisationName,
+        chain: impl Into<ByteSource>,
+        member: Member,
+        signer: impl Signer + Send + Sync + 'static,
+        token: Token,
+    ) -> Self {
+        let (chain, member_signer) = (chain.into(), None);
+        let identity =
+            SigningIdentity::SelfCertified { organisation, chain, member, member_signer };
+        Self::new(identity, signer, token)
+    }
+
+    /// Lets the member of [`Self::self_certified`] sign, with a key of its own: the organisation's
+    /// key issues the member's certificate for each token. Other identities are not changed.
+    #[must_use]
+    pub fn with_member_signer(mut self, signer: impl Signer + Send + Sync + 'static) -> Self {
+        if let SigningIdentity::SelfCertified { member_signer, .. } =
+            Arc::make_mut(&mut self.identity)
+        {
+            *member_signer = Some(Arc::new(signer));
+        }
+        self
     }
 
     fn new(
@@ -176,6 +216,26 @@ impl LocalSigner {
         self
     }
 
+    /// Sets the chain of tokens, instead of the one that is in the member id bundle.
+    ///
+    /// A chain expires long before the certificates of a member id bundle.
+    #[must_use]
+    pub fn with_chain(mut self, new: impl Into<ByteSource>) -> Self {
+        match Arc::make_mut(&mut self.identity) {
+            SigningIdentity::Member { chain, .. } => *chain = Some(new.into()),
+            SigningIdentity::Organisation { chain, .. }
+            | SigningIdentity::SelfCertified { chain, .. } => *chain = new.into(),
+        }
+        self
+    }
+
+    /// Returns a signer of another token.
+    #[must_use]
+    pub fn with_token(mut self, token: Token) -> Self {
+        self.token = token;
+        self
+    }
+
     /// Returns a signer of the same claims for this audience, or for that of its own token.
     fn for_audience(&self, audience: Option<&str>) -> Self {
         let mut signer = self.clone();
@@ -192,9 +252,12 @@ impl LocalSigner {
         let request = TokenRequest::issued_at(&self.token, now, self.lifetime)
             .with_backdating(self.backdating);
         let bundle = match &*self.identity {
-            SigningIdentity::Member { id } => {
-                let id = id.read()?;
-                let id = MemberIdBundle::from_der(&id)?;
+            SigningIdentity::Member { id, chain } => {
+                let (id, chain) = (id.read()?, chain.as_ref().map(ByteSource::read).transpose()?);
+                let mut id = MemberIdBundle::from_der(&id)?;
+                if let Some(chain) = &chain {
+                    id = id.with_dnssec_chain(DnssecChain::messages_from_der(chain)?);
+                }
                 self.key_use.check(&id);
                 request.sign_by_member(&id, &*self.signer)?
             }
@@ -203,8 +266,39 @@ impl LocalSigner {
                 let chain = DnssecChain::messages_from_der(&chain)?;
                 request.sign_by_organisation(certificate, &chain, member, &*self.signer)?
             }
+            SigningIdentity::SelfCertified { organisation, chain, member, member_signer } => {
+                let chain = chain.read()?;
+                let chain = DnssecChain::messages_from_der(&chain)?;
+                self.certify(&request, organisation, &chain, member, member_signer.as_deref())?
+            }
         };
         Ok(ExpiringBundle::new(bundle, request.period().end()))
+    }
+}
+
+impl LocalSigner {
+    /// Issues the certificates of a token, and signs it.
+    fn certify(
+        &self,
+        request: &TokenRequest<'_>,
+        organisation: &OrganisationName,
+        chain: &[&[u8]],
+        member: &Member,
+        member_signer: Option<&(dyn Signer + Send + Sync)>,
+    ) -> Result<TokenBundle, TokenIssueError> {
+        let (key, hash) = (self.signer.subject_public_key_info(), self.signer.hash());
+        let period = request.period();
+        let organisation = OrganisationCertificate::prepare(organisation, key, hash, period)?;
+        let organisation = organisation.sign(&*self.signer)?;
+        let Some(member_signer) = member_signer else {
+            return request.sign_by_organisation(&organisation, chain, member, &*self.signer);
+        };
+        let key = member_signer.subject_public_key_info();
+        let certificate = MemberCertificate::prepare(member, key, &organisation, hash, period)?;
+        let id = member_id_bundle(&organisation, &certificate.sign(&*self.signer)?, chain)?;
+        let id = MemberIdBundle::from_der(&id)?;
+        self.key_use.check(&id);
+        request.sign_by_member(&id, member_signer)
     }
 }
 
@@ -218,36 +312,6 @@ impl TokenBundleSource for LocalSigner {
         )]
         let issued = spawn_blocking(move || signer.sign()).await.map_err(SourceError::new)?;
         issued.map_err(SourceError::new)
-    }
-}
-
-impl ByteSource {
-    const MAX_FILE: u64 = 1024 * 1024;
-
-    fn read(&self) -> Result<Vec<u8>, LocalSignerError> {
-        match self {
-            Self::Memory(octets) => Ok(octets.clone()),
-            Self::File(path) => read_limited(path, Self::MAX_FILE)
-                .map_err(|source| LocalSignerError::Read { path: path.clone(), source }),
-        }
-    }
-}
-
-impl From<Vec<u8>> for ByteSource {
-    fn from(octets: Vec<u8>) -> Self {
-        Self::Memory(octets)
-    }
-}
-
-impl From<PathBuf> for ByteSource {
-    fn from(path: PathBuf) -> Self {
-        Self::File(path)
-    }
-}
-
-impl From<&Path> for ByteSource {
-    fn from(path: &Path) -> Self {
-        Self::File(path.to_owned())
     }
 }
 

@@ -59,6 +59,8 @@ pub trait TokenBundleSource: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpiringBundle {
     bundle: TokenBundle,
+    /// `None` if it is valid since before it was fetched.
+    valid_from: Option<Timestamp>,
     valid_until: Timestamp,
 }
 
@@ -80,7 +82,7 @@ impl ExpiringBundle {
     /// Creates a bundle that is valid up to and including this instant.
     #[must_use]
     pub const fn new(bundle: TokenBundle, valid_until: Timestamp) -> Self {
-        Self { bundle, valid_until }
+        Self { bundle, valid_from: None, valid_until }
     }
 
     /// Creates a bundle that expires at the end of its [`TokenBundle::claimed_period`].
@@ -89,13 +91,31 @@ impl ExpiringBundle {
     /// [`kliento_core::Error`] if the bundle's period is malformed.
     pub fn from_claimed_period(bundle: TokenBundle) -> Result<Self, kliento_core::Error> {
         let period = bundle.claimed_period()?;
-        Ok(Self { bundle, valid_until: period.end() })
+        Ok(Self::new(bundle, period.end()))
     }
 
     /// Returns the bundle.
     #[must_use]
     pub const fn bundle(&self) -> &TokenBundle {
         &self.bundle
+    }
+
+    /// Sets the first instant at which the bundle is valid, so that it is not used before, even if
+    /// the clock is set back.
+    #[must_use]
+    pub const fn with_valid_from(mut self, valid_from: Timestamp) -> Self {
+        self.valid_from = Some(valid_from);
+        self
+    }
+
+    pub(super) const fn valid_from(&self) -> Option<Timestamp> {
+        self.valid_from
+    }
+
+    /// Returns the bundle.
+    #[must_use]
+    pub fn into_bundle(self) -> TokenBundle {
+        self.bundle
     }
 
     /// Returns the last instant at which the bundle is valid.

@@ -7,6 +7,8 @@
     reason = "a test may end by a panic"
 )]
 
+#[cfg(unix)]
+mod agent;
 mod authorize;
 mod authorize_vectors;
 mod chain;

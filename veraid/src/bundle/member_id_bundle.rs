@@ -44,6 +44,12 @@ impl<'a> MemberIdBundle<'a> {
         &self.chain
     }
 
+    /// Replaces the DNS messages of the chain, which expires before the certificates do.
+    #[must_use]
+    pub fn with_dnssec_chain(self, chain: Vec<&'a [u8]>) -> Self {
+        Self { chain, ..self }
+    }
+
     /// Returns the organisation's certificate, unverified.
     #[must_use]
     pub const fn organisation_certificate(&self) -> &Certificate<'a> {

@@ -45,7 +45,7 @@ impl Named {
     /// Starts `named`, and waits until it accepts connections on the ports.
     pub(super) fn start(directory: &Path, ports: &[u16], configuration: &Configuration) -> Self {
         let name = configuration.name;
-        fs::create_dir(directory.join(name)).unwrap();
+        fs::create_dir_all(directory.join(name)).unwrap();
         super::write(directory, &format!("{name}.conf"), &configuration.text(directory));
         let log = directory.join(format!("{name}.log"));
         let child = command("named")

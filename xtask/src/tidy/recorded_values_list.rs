@@ -41,8 +41,9 @@ pub(super) const REVIEWED: &[(&str, &[&str])] = &[
     ("kleidia-tower/src/store/postgres/feed.rs", &["suppressed"]),
     ("kleidia-tower/src/store/sealer.rs", &["suppressed"]),
     ("kleidia-tower/src/telemetry.rs", &["code", "suppressed", "service"]),
+    ("kliento-tower/src/client/chain/mod.rs", &["chain.valid_until()", "valid_until"]),
     ("kliento-tower/src/client/exchange/mod.rs", &["delay"]),
-    ("kliento-tower/src/client/refresher.rs", &["valid_until", "serving_cached"]),
+    ("kliento-tower/src/client/refresher.rs", &["ready.valid_until", "serving_cached"]),
     (
         "kliento-tower/src/telemetry.rs",
         &[
@@ -56,6 +57,8 @@ pub(super) const REVIEWED: &[(&str, &[&str])] = &[
             "$message",
         ],
     ),
+    ("kliento/src/bin/kliento/command/agent/api.rs", &["suppressed", "caller", "reason"]),
+    ("kliento/src/bin/kliento/command/agent/run.rs", &["dropped_requests"]),
     (
         "kliento/src/bin/kliento/command/serve/api.rs",
         &["outcome", "duration_us", "suppressed", "code"],

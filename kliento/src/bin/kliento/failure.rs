@@ -9,9 +9,9 @@ use kliento::issue::{IssueError, KeyError, SigningError, TokenIssueError};
 use veraid::testing::MockError;
 use veraid::{LimitExceeded, MalformedChain, TxtRecordError};
 
+#[cfg(unix)]
+use crate::command::agent::AgentFailure;
 use crate::command::serve::DuplicateClaimHeader;
-#[cfg(feature = "cli")]
-use crate::resolver::ResolverError;
 
 /// The exit status of wrong usage; it is clap's own as well.
 pub(crate) const EXIT_STATUS: u8 = 2;
@@ -67,12 +67,15 @@ pub(crate) enum Failure {
     Mock(#[from] Box<MockError>),
     #[cfg(feature = "cli")]
     #[error(transparent)]
-    Resolver(#[from] Box<ResolverError>),
+    Resolver(#[from] Box<kliento_tower::client::ResolverError>),
+    #[cfg(unix)]
+    #[error(transparent)]
+    Agent(Box<AgentFailure>),
 }
 
 impl Failure {
     /// Returns a hint for the user.
-    pub(crate) const fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Clock(_) => "give the instant with --at",
             Self::FileExists { .. } => {
@@ -91,6 +94,8 @@ impl Failure {
             Self::Token(TokenIssueError::Validity { .. }) => {
                 "choose a shorter --ttl or --backdating"
             }
+            #[cfg(unix)]
+            Self::Agent(failure) => return failure.hint(),
             _ => return None,
         })
     }

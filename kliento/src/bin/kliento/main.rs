@@ -9,8 +9,6 @@ mod input;
 mod key_file;
 mod output;
 mod report;
-#[cfg(feature = "cli")]
-mod resolver;
 mod terminal;
 mod text;
 
@@ -77,6 +75,10 @@ mod tests {
             "kliento mock --org example.com --key k --ttl 60 --out-dir d",
             "kliento issue --org example.com --key k --chain c --audience a",
             "kliento serve",
+            #[cfg(unix)]
+            "kliento agent --config c",
+            #[cfg(unix)]
+            "kliento agent status --socket s",
         ] {
             let cli = Cli::try_parse_from(line.split(' '));
             assert!(cli.is_ok(), "{line}: {}", cli.err().unwrap());

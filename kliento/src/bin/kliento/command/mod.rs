@@ -1,5 +1,7 @@
 //! The commands, each in its own file.
 
+#[cfg(unix)]
+pub(crate) mod agent;
 mod chain;
 mod inspect;
 mod issue;
@@ -24,6 +26,8 @@ pub(crate) enum Command {
     Mock(mock::Arguments),
     Issue(issue::Arguments),
     Serve(serve::Arguments),
+    #[cfg(unix)]
+    Agent(agent::Arguments),
 }
 
 impl Command {
@@ -37,6 +41,8 @@ impl Command {
             Self::Mock(arguments) => arguments.run(),
             Self::Issue(arguments) => arguments.run(),
             Self::Serve(arguments) => arguments.run(),
+            #[cfg(unix)]
+            Self::Agent(arguments) => arguments.run(),
         }
     }
 }

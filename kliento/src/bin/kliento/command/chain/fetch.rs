@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use kliento::{OrganisationName, Timestamp};
+use kliento_tower::client::{Resolver, RetrievedChain};
 use veraid::{CheckResult, DnssecChain};
 
 use crate::arguments::now;
 use crate::failure::Failure;
 use crate::output;
 use crate::report::Status;
-use crate::resolver::{Resolver, Retrieved};
 use crate::terminal;
 use crate::text::plural;
 
@@ -42,7 +42,7 @@ impl Arguments {
         let progress = terminal::progress(&format!("querying {resolver} for {owner}"));
         let retrieved = runtime.block_on(resolver.retrieve(&owner)).map_err(Box::new)?;
         drop(progress);
-        let Retrieved { messages, failures } = retrieved;
+        let RetrievedChain { messages, failures } = retrieved;
         let is_usable = failures.is_empty() || is_consistent(&messages, &owner, now()?);
         for failure in failures {
             if !is_usable {

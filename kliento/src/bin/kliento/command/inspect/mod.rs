@@ -4,7 +4,7 @@ mod chain_tree;
 mod names;
 mod node;
 mod render;
-mod timeline;
+pub(super) mod timeline;
 mod tree;
 
 use kliento::{Error, Timestamp, Token, TokenBundle, TokenError, TokenVerification, VerifiedToken};

@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 use std::{error, io};
 
-use hickory_net::NetError;
 use reqwest::{StatusCode, Url};
 use veraid::Excerpt;
 use veraid::retrieval::{Question, ResponseError, RetrievalError};
 
 /// The error of a resolver.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ResolverError {
+#[non_exhaustive]
+pub enum ResolverError {
     /// The text is not a valid resolver.
     #[error(
         "invalid resolver {:?}: expected an IP address, with or without a port, or an https:// URL",
@@ -22,13 +22,15 @@ pub(crate) enum ResolverError {
     Zone {
         /// The name of the interface.
         zone: String,
+        /// The cause.
         source: io::Error,
     },
     /// The system's configuration is unreadable.
-    #[error("failed to read {path}, choose a resolver with --resolver: {source}")]
+    #[error("failed to read {path}: {source}")]
     SystemConfiguration {
         /// The file.
         path: &'static str,
+        /// The cause.
         source: io::Error,
     },
     /// A name server did not respond.
@@ -38,13 +40,15 @@ pub(crate) enum ResolverError {
         server: SocketAddr,
         /// The question.
         question: Question,
-        source: Box<NetError>,
+        /// The cause.
+        source: Box<dyn error::Error + Send + Sync>,
     },
     /// A server over HTTPS did not respond.
     #[error("no response from {url}: {}", with_causes(.source))]
     Https {
         /// The resolver.
         url: Box<Url>,
+        /// The cause.
         source: reqwest::Error,
     },
     /// The response of a server over HTTPS is not a DNS message.
@@ -64,10 +68,11 @@ pub(crate) enum ResolverError {
         resolver: String,
         /// The question.
         question: Question,
+        /// The cause.
         source: ResponseError,
     },
     /// A resolver does not return DNSSEC records.
-    #[error("{resolver} does not return DNSSEC signatures, choose another one with --resolver")]
+    #[error("{resolver} does not return DNSSEC signatures, choose another one")]
     NoDnssecSupport {
         /// The resolver.
         resolver: String,
@@ -87,7 +92,7 @@ pub(crate) enum ResolverError {
 
 impl ResolverError {
     /// Returns whether the error is that of one query, so that others may succeed.
-    pub(crate) const fn is_of_response(&self) -> bool {
+    pub(super) const fn is_of_response(&self) -> bool {
         matches!(
             self,
             Self::Dns { .. }

@@ -5,32 +5,50 @@ mod error;
 mod https;
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::str::FromStr;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 use http_guard::{SocketAddressError, parse_socket_address};
 use reqwest::Url;
 use tokio::time::Instant;
 use veraid::retrieval::{ChainRetrieval, Query, Question, RetrievalError};
 
-pub(crate) use self::error::ResolverError;
+pub use self::error::ResolverError;
 
-/// The messages of a chain, and the errors of the queries that it does not need.
-pub(crate) struct Retrieved {
-    pub(crate) messages: Vec<Vec<u8>>,
-    pub(crate) failures: Vec<ResolverError>,
+use super::ChainFetcher;
+
+/// The messages of a chain, unverified, and the errors of the queries that it may not need.
+#[derive(Debug)]
+pub struct RetrievedChain {
+    /// The DNS messages.
+    pub messages: Vec<Vec<u8>>,
+    /// The errors of queries without a usable response. Verify the chain to know whether it needs
+    /// them.
+    pub failures: Vec<ResolverError>,
 }
 
 /// A recursive resolver that returns DNSSEC records.
 ///
 /// It is read from an IP address, with or without a port (53) and a zone (`%eth0`), or an
-/// `https://` URL of DNS over HTTPS (RFC 8484).
+/// `https://` URL of DNS over HTTPS (RFC 8484). Its responses are not trusted: the chain in them is
+/// verified.
+///
+/// ```
+/// use kliento_tower::client::{ChainSource, Resolver};
+///
+/// let resolver: Resolver = "https://dns.example/dns-query".parse()?;
+/// let chain = ChainSource::new("example.com".parse()?, resolver);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Resolver {
+#[non_exhaustive]
+pub enum Resolver {
     /// The name servers of `/etc/resolv.conf`, one after another.
     #[default]
     System,
@@ -50,13 +68,17 @@ impl Resolver {
     ///
     /// It takes at most 30 seconds, with at most eight queries at a time. A query may fail if the
     /// chain does not need its response: then the result has its error.
-    pub(crate) async fn retrieve(&self, owner: &str) -> Result<Retrieved, ResolverError> {
+    ///
+    /// # Errors
+    /// [`ResolverError`] if the owner has no TXT records, or if a query fails that every chain
+    /// needs.
+    pub async fn retrieve(&self, owner: &str) -> Result<RetrievedChain, ResolverError> {
         let mut retrieval = ChainRetrieval::new(owner)?;
         let failures = self.answer(&mut retrieval).await?;
         match retrieval.finish() {
             Ok(messages) => {
                 let failures = failures.into_iter().map(|(_, error)| error).collect();
-                Ok(Retrieved { messages, failures })
+                Ok(RetrievedChain { messages, failures })
             }
             Err(RetrievalError::MissingResponses(needed)) => {
                 let mut failures = failures.into_iter();
@@ -91,10 +113,13 @@ impl Resolver {
         // wait for names that are not zones, for which some servers do not respond.
         let last = others.len().min(1);
         others.rotate_right(last);
-        let responses = stream::iter(others).map(async |(index, query)| {
-            (index, query, self.send_query(transport, query, deadline).await)
-        });
-        let mut responses = pin!(responses.buffer_unordered(Self::MAX_CONCURRENT_QUERIES));
+        // Not a closure of the stream: its future would not be known to be `Send`.
+        let mut responses = Vec::with_capacity(others.len());
+        for (index, query) in others {
+            responses.push(self.send_numbered_query(transport, index, query, deadline));
+        }
+        let responses = stream::iter(responses).buffer_unordered(Self::MAX_CONCURRENT_QUERIES);
+        let mut responses = pin!(responses);
         let mut failures = BTreeMap::new();
         while let Some((index, query, response)) = responses.next().await {
             let answered = response.and_then(|response| {
@@ -125,6 +150,17 @@ impl Resolver {
         })?
     }
 
+    /// Sends one query, and returns it with its number and the response.
+    async fn send_numbered_query<'q>(
+        &self,
+        transport: &Transport,
+        index: usize,
+        query: &'q Query,
+        deadline: Instant,
+    ) -> (usize, &'q Query, Result<Vec<u8>, ResolverError>) {
+        (index, query, self.send_query(transport, query, deadline).await)
+    }
+
     fn explain(&self, error: RetrievalError) -> ResolverError {
         match error {
             RetrievalError::ResolverWithoutDnssec => {
@@ -140,6 +176,14 @@ impl Resolver {
             Self::Address(server) => Transport::Dns(vec![*server]),
             Self::Https(url) => Transport::Https(https::Client::new(url.clone())?),
         })
+    }
+}
+
+#[async_trait]
+impl ChainFetcher for Resolver {
+    async fn fetch(&self, owner: &str) -> Result<Vec<Vec<u8>>, Box<dyn Error + Send + Sync>> {
+        // Whether the chain needs what failed is known when it is verified.
+        Ok(self.retrieve(owner).await?.messages)
     }
 }
 

@@ -1,0 +1,106 @@
+//! The keys of a configuration: the organisation's, a member's, or those of VeraId Authority.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::routing::get;
+use kliento::issue::{
+    MemberCertificate, OrganisationCertificate, RsaSigner, Signer as _, member_id_bundle,
+};
+use kliento::{Member, Period, Timestamp};
+use tokio::net::TcpListener;
+use veraid::DnssecChain;
+
+use super::fixture::{AUDIENCE, Fixture};
+
+fn read_key(fixture: &Fixture, name: &str) -> RsaSigner {
+    RsaSigner::from_pem(&fs::read(fixture.path(name)).unwrap()).unwrap()
+}
+
+/// Replaces the configuration's identity, and returns the token that the agent hands out.
+async fn verified(fixture: &Fixture, identity: &str) -> serde_json::Value {
+    let config = fs::read_to_string(fixture.path("agent.toml")).unwrap();
+    let default = "key = \"organisation.pem\"\n            member = \"alice\"";
+    assert!(config.contains(default));
+    fixture.write_config(&config.replace(default, identity));
+    let _agent = fixture.start();
+    let token = fixture.token().await;
+    fixture.verify(&format!("Kliento {}", token["token"].as_str().unwrap()))
+}
+
+/// The organisation's key is not there, and the chain in the bundle is not that of the agent.
+#[tokio::test]
+async fn member_signs_with_a_member_id_bundle() {
+    let fixture = Fixture::new();
+    fixture.succeed(&["key", "generate", "-o", "bob.pem"]);
+    let (organisation, bob) =
+        (read_key(&fixture, "organisation.pem"), read_key(&fixture, "bob.pem"));
+    let now = Timestamp::try_from(SystemTime::now()).unwrap();
+    let period =
+        Period::new(now - Duration::from_secs(60), now + Duration::from_secs(120)).unwrap();
+    let (key, hash) = (organisation.subject_public_key_info(), organisation.hash());
+    let name = "example.com".parse().unwrap();
+    let certificate = OrganisationCertificate::prepare(&name, key, hash, period).unwrap();
+    let certificate = certificate.sign(&organisation).unwrap();
+    let (member, key) = ("bob".parse::<Member>().unwrap(), bob.subject_public_key_info());
+    let issued = MemberCertificate::prepare(&member, key, &certificate, hash, period).unwrap();
+    let issued = issued.sign(&organisation).unwrap();
+    let chain = fs::read(fixture.path("chain.der")).unwrap();
+    let chain = DnssecChain::messages_from_der(&chain).unwrap();
+    let id = member_id_bundle(&certificate, &issued, &chain).unwrap();
+    fs::write(fixture.path("bob.vid"), id).unwrap();
+    fs::rename(fixture.path("organisation.pem"), fixture.path("home.pem")).unwrap();
+
+    let identity = "member-bundle = \"bob.vid\"\nmember-key = \"bob.pem\"";
+    let verified = verified(&fixture, identity).await;
+    assert_eq!(
+        (&verified["subject"], &verified["signer"]),
+        (&"bob@example.com".into(), &"member".into())
+    );
+    // The token's 5 minutes end with the certificates.
+    let until: Timestamp = verified["validUntil"].as_str().unwrap().parse().unwrap();
+    assert!(until <= period.end(), "{until}");
+}
+
+#[tokio::test]
+async fn signs_for_the_bot_or_with_a_key_of_the_member() {
+    let fixture = Fixture::new();
+    fixture.succeed(&["key", "generate", "-o", "carol.pem"]);
+    let config = fs::read_to_string(fixture.path("agent.toml")).unwrap();
+    let bot = verified(&fixture, "key = \"organisation.pem\"").await;
+    assert_eq!((&bot["subject"], &bot["signer"]), (&"example.com".into(), &"organisation".into()));
+    fixture.write_config(&config);
+    let member = "key = \"organisation.pem\"\nmember = \"carol\"\nmember-key = \"carol.pem\"";
+    let carol = verified(&fixture, member).await;
+    assert_eq!(
+        (&carol["subject"], &carol["signer"]),
+        (&"carol@example.com".into(), &"member".into())
+    );
+}
+
+#[tokio::test]
+async fn exchanges_a_jwt_at_veraid_authority() {
+    let fixture = Fixture::new();
+    let issue = ["issue", "--org", "example.com", "--member", "dave", "--key", "organisation.pem"];
+    let rest = ["--chain", "chain.der", "--audience", AUDIENCE, "-o", "dave.bin"];
+    fixture.succeed(&[&issue[..], &rest].concat());
+    let bundle = fs::read(fixture.path("dave.bin")).unwrap();
+    fs::write(fixture.path("jwt"), "eyJhbGciOiJSUzI1NiJ9.e30.c2ln\n").unwrap();
+    let respond = move |headers: axum::http::HeaderMap| {
+        let is_authorized = headers["authorization"] == "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln";
+        assert!(is_authorized);
+        let content_type = "application/vnd.veraid.signature-bundle";
+        let bundle = bundle.clone();
+        async move { ([("content-type", content_type)], bundle) }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/credentials/signatureBundles/1", listener.local_addr().unwrap());
+    let service = Router::new().route("/credentials/signatureBundles/1", get(respond));
+    tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+    let exchange = format!(
+        "[[identity.exchange]]\naudience = \"{AUDIENCE}\"\nurl = \"{url}\"\njwt-file = \"jwt\""
+    );
+    let verified = verified(&fixture, &exchange).await;
+    assert_eq!(verified["subject"], "dave@example.com");
+}
