@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use tokio::task::block_in_place;
 
+use crate::soak::audit_log::Checkpoints;
 use crate::soak::client::Load;
 use crate::soak::recovery::{Recoveries, time_until_healthy};
 
@@ -148,8 +149,13 @@ impl Fault {
 }
 
 /// Lets faults happen one after the other for this long, each at least once, in random order. All is
-/// well after each.
-pub(crate) async fn happen(load: &Load, random: &mut Rng, duration: Duration) -> Recoveries {
+/// well after each, and a checkpoint of the audit log is taken.
+pub(crate) async fn happen(
+    load: &Load,
+    random: &mut Rng,
+    duration: Duration,
+    checkpoints: &mut Checkpoints,
+) -> Recoveries {
     let deadline = Instant::now() + duration;
     let mut recoveries = Recoveries::default();
     let mut has_had_each = false;
@@ -175,6 +181,7 @@ pub(crate) async fn happen(load: &Load, random: &mut Rng, duration: Duration) ->
             // What the same takes now without a fault: the machine may be busy with others.
             let usual = time_until_healthy(&load.cluster).await;
             load.is_paused.store(false, Ordering::Relaxed);
+            checkpoints.take(&load.cluster);
             recoveries.add(format!("{fault:?} {companion:?}"), recovery, usual);
         }
         has_had_each = true;

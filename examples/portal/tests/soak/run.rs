@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::portal::PASSWORD;
 use crate::soak::admin::{Admin, guess};
+use crate::soak::audit_log::Checkpoints;
 use crate::soak::checker::{self, Settings};
 use crate::soak::client::{Client, Load};
 use crate::soak::cluster::{Cluster, GRACE, PERMITS, THRESHOLD};
@@ -63,7 +64,8 @@ pub(crate) async fn run(seed: u64, duration: Duration, cache_sessions: Option<Du
     tasks.spawn(Admin::new(&load, random.u64(..), admin.clone()).run(users.clone()));
     tasks.spawn(guess(Arc::clone(&load), random.u64(..), victims));
     tasks.spawn(watch(Arc::clone(&load), random.u64(..), watched));
-    let recoveries = faults::happen(&load, &mut random, duration).await;
+    let mut checkpoints = Checkpoints::new();
+    let recoveries = faults::happen(&load, &mut random, duration, &mut checkpoints).await;
     load.is_over.store(true, Ordering::Relaxed);
     tasks.join_all().await;
     let mut client = Client::new(&load, random.u64(..)).without_disconnects();
@@ -72,6 +74,7 @@ pub(crate) async fn run(seed: u64, duration: Duration, cache_sessions: Option<Du
         probe(&mut client, user).await;
     }
     audit_log::verify(&load.cluster).await;
+    checkpoints.verify(&load.cluster);
     let records = audit_log::read(&load.cluster, &admin).await;
     let history = load.recorder.history();
     print_summary(&history);
