@@ -36,7 +36,7 @@ pub(crate) struct ModelRun {
     pub(crate) access_tokens: Vec<AccessToken>,
     pub(crate) passwords: u32,
     /// How often each outcome occurred.
-    outcomes: BTreeMap<String, u32>,
+    outcomes: BTreeMap<String, u64>,
 }
 
 /// Outcomes that a run of sufficient length must include.
@@ -184,10 +184,10 @@ impl ModelRun {
         *self.outcomes.entry(what.to_owned()).or_default() += 1;
     }
 
-    /// Returns the required outcomes that occurred fewer than 10 times.
-    pub(crate) fn rare_outcomes(&self) -> Vec<(&'static str, u32)> {
+    /// Returns the required outcomes that occurred less often than this.
+    pub(crate) fn rare_outcomes(&self, min: u64) -> Vec<(&'static str, u64)> {
         let times = |what: &&'static str| (*what, self.outcomes.get(*what).copied().unwrap_or(0));
-        REQUIRED_OUTCOMES.iter().map(times).filter(|(_, times)| *times < 10).collect()
+        REQUIRED_OUTCOMES.iter().map(times).filter(|(_, times)| *times < min).collect()
     }
 
     pub(crate) fn change_context(&self, context: Context) -> ChangeContext {
