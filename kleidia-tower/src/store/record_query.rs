@@ -55,8 +55,9 @@ impl RecordQuery {
                 "SELECT {COLUMNS} FROM audit WHERE {conditions} ORDER BY {order} DESC LIMIT {limit}"
             )
         };
-        let in_range =
-            |alternative: &String| part(&[&[alternative.clone()], &range[..]].concat(), "sequence");
+        let in_range = |alternative: &String| {
+            part(&[std::slice::from_ref(alternative), &range].concat(), "sequence")
+        };
         let mut parts: Vec<_> = alternatives.parts.iter().map(in_range).collect();
         // Records with times in the range and numbers out of it. As `sequence + 0`, the number is
         // only in the index of times, which the database has to use then.

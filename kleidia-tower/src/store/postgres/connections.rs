@@ -49,7 +49,7 @@ pub(super) enum Queue {
 impl Connections {
     /// Needs a Tokio runtime.
     pub(super) fn new(
-        config: Config,
+        config: &Config,
         connector: MakeRustlsConnect,
         options: &PostgresOptions,
     ) -> Result<Arc<Self>, OpenError> {

@@ -118,7 +118,7 @@ impl PostgresStore {
         set_network_timeouts(&mut config, &options);
         let connector = tls::connector(options.root_certificates.as_deref())?;
         let feed = Feed::new(config.clone(), connector.clone(), &options);
-        let connections = Connections::new(config, connector, &options)?;
+        let connections = Connections::new(&config, connector, &options)?;
         let pool = connections.shared();
         let mut client = pool.get().await.map_err(pool_error)?;
         let transaction = client.transaction().await.map_err(store_error)?;
