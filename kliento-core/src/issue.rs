@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use veraid::Certificate;
 pub use veraid::issue::{
-    IssueError, KeyError, MemberCertificate, OrganisationCertificate, RsaSigner, Signer,
+    IssueError, KeyError, MemberCertificate, OrganisationCertificate, PublicKey, RsaSigner, Signer,
     SigningError, member_id_bundle, txt_record,
 };
 use veraid::issue::{SignatureBundleDer, SignatureRequest, Unsigned};

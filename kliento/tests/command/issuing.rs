@@ -4,60 +4,10 @@ use std::fs;
 
 use kliento::issue::{RsaSigner, Signer as _, TxtRecord};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use veraid::{Dialect, DnssecChain};
 
-use crate::run::{Run, command, feed, kliento};
-
-/// A folder with the keys of an organisation and a member, and a mock chain.
-struct CliFixture {
-    folder: TempDir,
-}
-
-impl CliFixture {
-    fn new() -> Self {
-        let fixture = Self { folder: tempfile::tempdir().unwrap() };
-        fixture.succeed(&["key", "generate", "-o", "organisation.pem"]);
-        fixture.succeed(&["key", "generate", "--bits", "3072", "-o", "alice.pem"]);
-        let mock = ["mock", "--org", "example.com", "--key", "organisation.pem"];
-        fixture.succeed(&[&mock[..], &["--ttl", "3600", "--out-dir", "."]].concat());
-        fixture
-    }
-
-    fn run(&self, arguments: &[&str]) -> Run {
-        let mut command = command(arguments);
-        command.current_dir(&self.folder);
-        feed(command, b"")
-    }
-
-    fn succeed(&self, arguments: &[&str]) -> String {
-        let run = self.run(arguments);
-        assert_eq!((run.status, run.errors.as_str()), (0, ""), "{arguments:?}");
-        run.output
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.folder.path().join(name)).unwrap()
-    }
-
-    fn anchor(&self) -> String {
-        String::from_utf8(self.read("trust-anchor.txt")).unwrap().trim_end().to_owned()
-    }
-
-    fn issue(&self, rest: &[&str]) -> Run {
-        let fixed = ["issue", "--org", "example.com", "--key", "organisation.pem"];
-        self.run(
-            &[&fixed[..], &["--chain", "chain.der", "--audience", "https://a.example"], rest]
-                .concat(),
-        )
-    }
-
-    fn verify(&self, rest: &[&str]) -> Run {
-        let anchor = self.anchor();
-        let fixed = ["verify", "--audience", "https://a.example", "--trust-anchor", &anchor];
-        self.run(&[&fixed[..], rest].concat())
-    }
-}
+use crate::cli_fixture::CliFixture;
+use crate::run::{command, feed, kliento};
 
 #[test]
 fn verifies_issued_bundles() {
@@ -153,15 +103,7 @@ fn warns_of_key_with_several_names() {
 #[test]
 fn issues_token_with_given_start() {
     let fixture = CliFixture::new();
-    let chain = fixture.run(&[
-        "chain",
-        "verify",
-        "--json",
-        "--trust-anchor",
-        &fixture.anchor(),
-        "chain.der",
-    ]);
-    let start = chain.json()["validFrom"].as_str().unwrap().to_owned();
+    let (start, _) = fixture.chain_validity();
     let at = start.replace('Z', ".9Z");
     let run = fixture.issue(&["--at", &at, "--ttl", "1h", "-o", "bundle"]);
     assert_eq!((run.status, run.errors.as_str()), (0, ""));

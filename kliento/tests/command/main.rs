@@ -13,8 +13,10 @@ mod authorize;
 mod authorize_vectors;
 mod chain;
 mod chain_fetch;
+mod cli_fixture;
 mod inspect;
 mod issuing;
+mod member;
 mod middlebox;
 #[allow(dead_code, unused_imports, reason = "other tests use the rest")]
 #[path = "../../../veraid/tests/name_server/mod.rs"]

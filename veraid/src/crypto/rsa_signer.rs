@@ -40,7 +40,7 @@ pub struct RsaSigner {
     hash: Hash,
 }
 
-/// The error of generating, reading or writing a private key.
+/// The error of generating, reading or writing a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -68,6 +68,18 @@ pub enum KeyError {
     /// The PEM has several private keys.
     #[error("expected 1 private key, found {found}")]
     Ambiguous {
+        /// The number found.
+        found: usize,
+    },
+    /// The PEM is not of a public key.
+    #[error("unexpected PEM label: expected \"PUBLIC KEY\", found {:?}", Excerpt(.found))]
+    PublicKeyLabel {
+        /// The label found.
+        found: String,
+    },
+    /// The PEM has several public keys.
+    #[error("expected 1 public key, found {found}")]
+    AmbiguousPublicKey {
         /// The number found.
         found: usize,
     },

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use jiff::{RoundMode, TimestampRound, Unit};
+use jiff::{RoundMode, Span, SpanRelativeTo, TimestampRound, Unit};
 use kliento::{Timestamp, TokenVerification, TrustAnchor};
 
 use crate::failure::Failure;
@@ -96,6 +96,31 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration = text.parse::<jiff::SignedDuration>().ok();
     let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
     duration.ok_or_else(|| "write it as 90s, 5m or 1h".to_owned())
+}
+
+/// Reads how long something is valid: at least a second, and in whole ones.
+pub(crate) fn parse_ttl(text: &str) -> Result<Duration, String> {
+    let at_least = |error: &str| format!("{error}, and at least one second");
+    let ttl = parse_whole_seconds(text).map_err(|error| at_least(&error))?;
+    let is_allowed = !ttl.is_zero();
+    is_allowed.then_some(ttl).ok_or_else(|| at_least("write it as 90s, 5m or 1h"))
+}
+
+/// Reads how long a certificate is valid, such as `30d`, with days of 24 hours.
+pub(crate) fn parse_days(text: &str) -> Result<Duration, String> {
+    let days = text.parse::<Span>().ok();
+    let days = days.and_then(|days| days.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+    let days = days.and_then(|days| Duration::try_from(days).ok());
+    let is_allowed = |days: &Duration| !days.is_zero() && days.subsec_nanos() == 0;
+    let example = "write it as 30d or 12h, in whole seconds, and at least one second";
+    days.filter(is_allowed).ok_or_else(|| example.to_owned())
+}
+
+/// Reads a duration in whole seconds, which is what certificates have.
+pub(crate) fn parse_whole_seconds(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text)?;
+    let is_whole = duration.subsec_nanos() == 0;
+    is_whole.then_some(duration).ok_or_else(|| "write it in whole seconds, such as 90s".to_owned())
 }
 
 pub(crate) fn parse_clock_skew(text: &str) -> Result<Duration, String> {

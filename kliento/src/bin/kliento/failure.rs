@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use http_guard::SettingError;
-use kliento::issue::{IssueError, KeyError, SigningError, TokenIssueError};
+use kliento::Timestamp;
+use kliento::issue::{IssueError, KeyError, MalformedBundle, SigningError, TokenIssueError};
 use veraid::testing::MockError;
 use veraid::{LimitExceeded, MalformedChain, TxtRecordError};
 
@@ -45,10 +46,28 @@ pub(crate) enum Failure {
     Key { path: PathBuf, source: KeyError },
     #[error(transparent)]
     KeyGeneration(KeyError),
+    #[error(transparent)]
+    PublicKey(#[from] KeyError),
     #[error("--as member needs --member-key")]
     MissingMemberKey,
     #[error("--as organisation does not allow --member-key")]
     UnexpectedMemberKey,
+    #[error("--as organisation does not allow --member-bundle")]
+    UnexpectedMemberBundle,
+    #[error("--org, --key and --chain are required without --member-bundle")]
+    MissingOrganisation,
+    #[error("invalid member id bundle {name}: {source}")]
+    MemberBundle { name: String, source: MalformedBundle },
+    #[error("{key} is not the key of the member id bundle {bundle}")]
+    MemberKeyMismatch { key: String, bundle: String },
+    #[error("the member id bundle {name} expired at {end}")]
+    MemberBundleExpired { name: String, end: Timestamp },
+    #[error("the member id bundle {name} expires at {end}, before the token does at {until}")]
+    MemberBundleEndsEarlier { name: String, end: Timestamp, until: Timestamp },
+    #[error("the chain of {name} is not valid at {at}")]
+    ChainNotValid { name: String, at: Timestamp },
+    #[error("the chain of {name} expires at {end}, before the token does at {until}")]
+    ChainEndsEarlier { name: String, end: Timestamp, until: Timestamp },
     #[error(transparent)]
     ClaimHeaders(#[from] DuplicateClaimHeader),
     #[error(transparent)]
@@ -91,6 +110,18 @@ impl Failure {
                 "make one with `kliento key generate`, or leave out --as member"
             }
             Self::UnexpectedMemberKey => "leave out --member-key, or --as organisation",
+            Self::UnexpectedMemberBundle => "leave out --member-bundle, or --as organisation",
+            Self::MemberKeyMismatch { .. } => {
+                "give the private key whose public key `kliento member issue` certified"
+            }
+            Self::MemberBundleExpired { .. } => "issue another with `kliento member issue`",
+            Self::MemberBundleEndsEarlier { .. } => {
+                "choose a shorter --ttl, or issue another bundle with `kliento member issue`"
+            }
+            Self::ChainNotValid { .. } => "fetch it again with `kliento chain fetch`",
+            Self::ChainEndsEarlier { .. } => {
+                "choose a shorter --ttl, or give a more recent chain with --chain"
+            }
             Self::Token(TokenIssueError::Validity { .. }) => {
                 "choose a shorter --ttl or --backdating"
             }

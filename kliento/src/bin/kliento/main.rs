@@ -3,10 +3,12 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod arguments;
+mod chain_file;
 mod command;
 mod failure;
 mod input;
 mod key_file;
+mod organisation_chain;
 mod output;
 mod report;
 mod terminal;
@@ -74,6 +76,9 @@ mod tests {
             "kliento txt-record --key k --ttl 60",
             "kliento mock --org example.com --key k --ttl 60 --out-dir d",
             "kliento issue --org example.com --key k --chain c --audience a",
+            "kliento issue --member-bundle b --member-key k --audience a",
+            "kliento key public --key k",
+            "kliento member issue --org example.com --key k --chain c --member-key m --ttl 30d",
             "kliento serve",
             #[cfg(unix)]
             "kliento agent --config c",

@@ -1,24 +1,27 @@
-//! `kliento key`: private keys of organisations and members.
+//! `kliento key`: keys of organisations and members.
 
 use std::path::PathBuf;
 
-use kliento::issue::{KeyAlgorithm, RsaSigner};
+use kliento::issue::{KeyAlgorithm, PublicKey, RsaSigner};
 
 use crate::failure::Failure;
+use crate::key_file::KeyFile;
 use crate::output;
 use crate::report::Status;
 use crate::terminal;
 
-/// Generate private keys
+/// Generate private keys, and print their public keys
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     Generate(Generate),
+    Public(Public),
 }
 
 impl Command {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         match self {
             Self::Generate(arguments) => arguments.run(),
+            Self::Public(arguments) => arguments.run(),
         }
     }
 }
@@ -48,6 +51,36 @@ impl Generate {
         let destination = output::create(&self.output, pem.as_bytes(), output::FileMode::Private)?;
         let path = self.output.display();
         let summary = format!("wrote {path}: a private RSA key of {bits} bits\n");
+        terminal::print_summary(&summary, destination)?;
+        Ok(Status::Valid)
+    }
+}
+
+/// Print the public key of a private key, for `kliento member issue`
+///
+/// The output is a SubjectPublicKeyInfo in PEM, which is not secret.
+#[derive(clap::Args)]
+pub(crate) struct Public {
+    /// The private key, in PEM
+    #[arg(long, value_name = "KEY.pem")]
+    key: KeyFile,
+
+    /// The file to write or replace [default: standard output]
+    #[arg(short, long, value_name = "KEY.pub")]
+    output: Option<PathBuf>,
+}
+
+impl Public {
+    fn run(&self) -> Result<Status, Failure> {
+        let key = PublicKey::from_signer(&self.key.read()?)?;
+        let pem = key.to_pem()?;
+        let Some(path) = &self.output else {
+            terminal::print(&pem)?;
+            return Ok(Status::Valid);
+        };
+        let destination = output::replace(path, pem.as_bytes(), output::FileMode::Public)?;
+        let (path, bits) = (path.display(), modulus_bits(key.algorithm()));
+        let summary = format!("wrote {path}: a public RSA key of {bits} bits\n");
         terminal::print_summary(&summary, destination)?;
         Ok(Status::Valid)
     }

@@ -6,6 +6,7 @@ mod chain;
 mod inspect;
 mod issue;
 mod key;
+mod member;
 mod mock;
 pub(crate) mod serve;
 mod txt_record;
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Inspect(inspect::Arguments),
     #[command(subcommand)]
     Key(key::Command),
+    #[command(subcommand)]
+    Member(member::Command),
     TxtRecord(txt_record::Arguments),
     #[command(subcommand)]
     Chain(chain::Command),
@@ -36,6 +39,7 @@ impl Command {
             Self::Verify(arguments) => arguments.run(),
             Self::Inspect(arguments) => arguments.run(),
             Self::Key(command) => command.run(),
+            Self::Member(command) => command.run(),
             Self::TxtRecord(arguments) => arguments.run(),
             Self::Chain(command) => command.run(),
             Self::Mock(arguments) => arguments.run(),
