@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::fixture::{Fixture, is_root, names};
+use super::fixture::{Fixture, is_root, names, print_skipped};
 
 fn with_store(fixture: &Fixture, store: &str) {
     let config = fs::read_to_string(fixture.path("agent.toml")).unwrap();
@@ -58,7 +58,7 @@ impl SmallDisk {
         mount.args(["-t", "tmpfs", "-o", "size=16k", "tmpfs"]).arg(&path);
         let is_mounted = mount.status().is_ok_and(|status| status.success());
         if !is_mounted {
-            eprintln!("SKIPPED, since no file system can be mounted: a full disk");
+            print_skipped("a full disk, since no file system can be mounted");
         }
         is_mounted.then_some(Self(path))
     }

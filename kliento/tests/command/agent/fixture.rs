@@ -230,9 +230,14 @@ pub(crate) fn is_root(skipped: &str) -> bool {
     let output = Command::new("id").arg("-u").output().unwrap();
     let is_root = output.stdout.trim_ascii() == b"0";
     if !is_root {
-        eprintln!("SKIPPED, since it needs root: {skipped}");
+        print_skipped(&format!("{skipped}, which needs root"));
     }
     is_root
+}
+
+#[expect(clippy::print_stderr, reason = "a test that is skipped has to say so")]
+pub(crate) fn print_skipped(what: &str) {
+    eprintln!("SKIPPED: {what}");
 }
 
 /// Returns the names in a folder.

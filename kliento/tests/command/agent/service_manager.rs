@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use super::fixture::{AUDIENCE, Agent, Fixture, is_root};
+use super::fixture::{AUDIENCE, Agent, Fixture, is_root, print_skipped};
 
 #[tokio::test]
 async fn sighup_reloads_and_keeps_the_last_valid_configuration() {
@@ -131,7 +131,7 @@ async fn ends_on_sigterm_as_the_first_process() {
 fn documented_units_are_valid() {
     let analyze = Command::new("systemd-analyze").arg("--version").output();
     if analyze.is_err() {
-        eprintln!("SKIPPED, since systemd-analyze is missing: the documented units");
+        print_skipped("the documented units, since systemd-analyze is missing");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
