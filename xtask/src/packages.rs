@@ -11,7 +11,7 @@ use crate::step::{cargo, output, run};
 type Program = (&'static str, &'static str);
 
 /// The programs that tests start.
-pub(crate) const TESTS: [Program; 11] = [
+pub(crate) const TESTS: [Program; 14] = [
     ("named", "bind9"),
     ("dnssec-signzone", "bind9-utils"),
     ("openssl", "openssl"),
@@ -23,6 +23,9 @@ pub(crate) const TESTS: [Program; 11] = [
     ("faketime", "faketime"),
     ("initdb", POSTGRES),
     ("pkill", "procps"),
+    ("nginx", "nginx"),
+    ("caddy", "caddy"),
+    ("haproxy", "haproxy"),
 ];
 
 const POSTGRES: &str = "postgresql";

@@ -7,6 +7,7 @@
     reason = "a test may end by a panic"
 )]
 
+mod admission;
 #[cfg(unix)]
 mod agent;
 mod authorize;
@@ -17,6 +18,7 @@ mod cli_fixture;
 mod inspect;
 mod issuing;
 mod member;
+mod metrics;
 mod middlebox;
 #[allow(dead_code, unused_imports, reason = "other tests use the rest")]
 #[path = "../../../veraid/tests/name_server/mod.rs"]

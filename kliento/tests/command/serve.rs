@@ -1,7 +1,7 @@
 //! `kliento serve`, over a real socket.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
@@ -19,6 +19,7 @@ const HEADER: &str = "application/vnd.kliento.auth-header";
 /// A running service, which ends when it is dropped.
 pub(crate) struct Service {
     child: Child,
+    output: BufReader<ChildStdout>,
     address: String,
 }
 
@@ -35,10 +36,20 @@ impl Service {
         let mut command = command(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut service = Self { child, output, address: String::new() };
+        let line = service.next_line();
+        line.strip_prefix("listening on http://")
+            .expect("an address")
+            .clone_into(&mut service.address);
+        service
+    }
+
+    /// Reads a line of what the service announces.
+    pub(crate) fn next_line(&mut self) -> String {
         let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").expect("an address");
-        Self { address: address.to_owned(), child }
+        self.output.read_line(&mut line).unwrap();
+        line.trim().to_owned()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -50,13 +61,13 @@ impl Service {
     }
 
     /// Sends SIGTERM, as service managers do.
-    fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     }
 
     /// Returns the exit status and the log.
-    fn end(mut self) -> (ExitStatus, String) {
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
         let mut log = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();

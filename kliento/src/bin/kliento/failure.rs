@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use http_guard::SettingError;
 use kliento::Timestamp;
 use kliento::issue::{IssueError, KeyError, MalformedBundle, SigningError, TokenIssueError};
+use kliento_tower::AdmissionFileError;
+use metrics_exporter_prometheus::BuildError;
 use veraid::testing::MockError;
 use veraid::{LimitExceeded, MalformedChain, TxtRecordError};
 
@@ -72,6 +74,10 @@ pub(crate) enum Failure {
     ClaimHeaders(#[from] DuplicateClaimHeader),
     #[error(transparent)]
     Setting(#[from] SettingError),
+    #[error("invalid admission rules in {}: {source}", path.display())]
+    Admission { path: PathBuf, source: AdmissionFileError },
+    #[error("failed to record metrics: {0}")]
+    Metrics(#[from] BuildError),
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
     #[error(transparent)]

@@ -5,16 +5,20 @@ mod authorize;
 mod authorizer;
 mod body;
 mod identity_headers;
+mod metrics;
 mod open_bodies;
 
+use std::future::pending;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::middleware::from_fn;
 use clap::builder::NonEmptyStringValueParser;
 use http_guard::log::{self, LogFormat};
-use http_guard::serve::{Server, shutdown_signal};
+use http_guard::serve::{Server, ShutdownSummary, shutdown_signal};
 use http_guard::{Nat64Prefix, TrustedProxies, parse_socket_address};
-use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors};
+use kliento_tower::{AdmissionFile, FixedClock, KlientoAuthLayer, TrustAnchors};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -22,6 +26,7 @@ use self::api::Verifier;
 use self::authorizer::Authorizer;
 pub(crate) use self::identity_headers::DuplicateClaimHeader;
 use self::identity_headers::{ClaimHeader, IdentityHeaders};
+use self::metrics::Metrics;
 use crate::arguments::{TrustOptions, parse_clock_skew};
 use crate::failure::Failure;
 use crate::report::Status;
@@ -68,12 +73,26 @@ pub(crate) struct Arguments {
     #[arg(long = "audience", value_name = "AUD", value_parser = NonEmptyStringValueParser::new())]
     audiences: Vec<String>,
 
+    /// A TOML file of who is admitted [default: every organisation whose domain has DNSSEC]
+    ///
+    /// It has rules per organisation, subject, signer, claim and audience, a deny list, and quotas:
+    /// see docs/proxies.md. It is read again when it changes; a bad file leaves the last good rules
+    /// in force, and the log says so.
+    #[arg(long, value_name = "FILE", requires = "audiences")]
+    admission: Option<PathBuf>,
+
     /// A claim that `/authorize` also returns as `Kliento-Claim-NAME`; may be given several times
     ///
     /// The name has ASCII letters, digits, `-` and `_`, which the header has as `-`. The value is
     /// percent-encoded where it is not visible ASCII or a space within; `%` is `%25`.
     #[arg(long = "claim-header", value_name = "NAME", requires = "audiences")]
     claim_headers: Vec<ClaimHeader>,
+
+    /// The address of `GET /metrics`, in Prometheus' text format; port 0 selects any free port
+    ///
+    /// Anyone who can connect can read the metrics, so use an address that is not public.
+    #[arg(long, value_name = "ADDR", value_parser = parse_socket_address)]
+    metrics: Option<SocketAddr>,
 
     #[command(flatten)]
     trust: TrustOptions,
@@ -87,12 +106,21 @@ impl Arguments {
     }
 
     async fn serve(&self) -> Result<(), Failure> {
-        let failed = |source| Failure::Listen { address: self.listen, source };
         let authorizer = self.authorizer()?;
         let shutdown = shutdown_signal().map_err(Failure::Runtime)?;
-        let listener = TcpListener::bind(self.listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let (listener, address) = bind(self.listen).await?;
+        let metrics = match self.metrics {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
         log::announce(&format!("listening on http://{address}"));
+        let metrics = match metrics {
+            Some((listener, address)) => {
+                log::announce(&format!("metrics on http://{address}/metrics"));
+                Some(Metrics::install(listener)?)
+            }
+            None => None,
+        };
         if self.trust.fixed_time().is_some() {
             tracing::warn!("fixed clock (--at): bundles never expire, for tests only");
         }
@@ -100,10 +128,16 @@ impl Arguments {
         // Without networks of proxies, none can contain a prefix.
         let proxies = TrustedProxies::none().with_nat64_prefixes(prefixes).unwrap_or_default();
         let verifier = Verifier::new(self.trust.clone(), self.clock_skew);
-        let router = api::router(verifier.with_proxies(proxies.clone()), authorizer);
+        let mut router = api::router(verifier.with_proxies(proxies.clone()), authorizer);
+        if metrics.is_some() {
+            router = router.layer(from_fn(metrics::count));
+        }
         let server = Server::new().with_max_concurrent_streams(MAX_CONCURRENT_STREAMS);
         let server = server.unwrap_or_default().with_exempt_proxies(proxies);
-        let summary = server.serve(listener, router, shutdown).await;
+        let summary = tokio::select! {
+            summary = server.serve(listener, router, shutdown) => summary,
+            () = serve_metrics(metrics) => ShutdownSummary::default(),
+        };
         tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
         Ok(())
     }
@@ -118,7 +152,27 @@ impl Arguments {
         if let Some(at) = self.trust.fixed_time() {
             layer = layer.with_clock(FixedClock(at));
         }
+        if let Some(path) = &self.admission {
+            let rules = AdmissionFile::open(path)
+                .map_err(|source| Failure::Admission { path: path.clone(), source })?;
+            layer = layer.with_admission(rules);
+        }
         let layer = others.iter().fold(layer, KlientoAuthLayer::with_audience);
         Ok(Some(Authorizer::new(&layer, realm, headers)))
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let failed = |source| Failure::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// Serves the metrics, if there are any, until this is dropped.
+async fn serve_metrics(metrics: Option<Metrics>) {
+    match metrics {
+        Some(metrics) => metrics.serve().await,
+        None => pending().await,
     }
 }
