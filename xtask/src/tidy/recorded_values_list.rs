@@ -6,6 +6,7 @@ pub(super) const REVIEWED: &[(&str, &[&str])] = &[
     ("examples/kliento-axum/src/layers.rs", &["status", "duration_ms", "suppressed"]),
     ("examples/kliento-axum/src/main.rs", &["summary.dropped_requests()"]),
     ("examples/kliento-hyper/src/main.rs", &["summary.dropped_requests()"]),
+    ("examples/kliento-mcp/src/main.rs", &["summary.dropped_requests()"]),
     ("examples/kliento-tonic/src/bin/server.rs", &["summary.dropped_requests()"]),
     (
         "examples/portal/src/routes.rs",
