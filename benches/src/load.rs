@@ -30,9 +30,23 @@ struct Connection {
 impl<'r> Load<'r> {
     /// Opens connections to a server, whose requests have this header line.
     pub fn new(runtime: &'r Runtime, server: SocketAddr, header: &str) -> Self {
+        Self::with_connections(CONNECTIONS, runtime, server, header)
+    }
+
+    /// Opens one connection, whose requests wait for one another.
+    pub fn single(runtime: &'r Runtime, server: SocketAddr, header: &str) -> Self {
+        Self::with_connections(1, runtime, server, header)
+    }
+
+    fn with_connections(
+        connections: usize,
+        runtime: &'r Runtime,
+        server: SocketAddr,
+        header: &str,
+    ) -> Self {
         let request = format!("GET / HTTP/1.1\r\nHost: {server}\r\n{header}\r\n\r\n");
         let request: Arc<[u8]> = request.into_bytes().into();
-        let connections = (0..CONNECTIONS)
+        let connections = (0..connections)
             .map(|_| runtime.block_on(Connection::open(server, Arc::clone(&request))))
             .map(|connection| Arc::new(Mutex::new(connection)));
         let connections = connections.collect();
