@@ -65,5 +65,7 @@ pub(super) const REVIEWED: &[(&str, &[&str])] = &[
         &["outcome", "duration_us", "suppressed", "code"],
     ),
     ("kliento/src/bin/kliento/command/serve/authorizer.rs", &["suppressed"]),
-    ("kliento/src/bin/kliento/command/serve/mod.rs", &["summary.dropped_requests()"]),
+    ("kliento/src/bin/kliento/command/serve/ext_authz/mod.rs", &["suppressed"]),
+    ("kliento/src/bin/kliento/command/serve/ext_authz/route.rs", &["suppressed"]),
+    ("kliento/src/bin/kliento/command/serve/mod.rs", &["dropped_requests"]),
 ];

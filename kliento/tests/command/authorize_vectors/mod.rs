@@ -1,4 +1,5 @@
-//! Each case of `vectors/` that a request can carry, through `/authorize` of a process.
+//! Each case of `vectors/` that a request can carry, through `/authorize` of a process, and through
+//! Envoy's external authorization.
 
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../../../../kliento-core/tests/vectors/case.rs"]
@@ -10,9 +11,15 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use envoy_types::ext_authz::v3::pb::{CheckRequest, HeaderValue as Field, HttpResponse};
+use envoy_types::pb::envoy::config::core::v3::HeaderMap as Fields;
+use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request};
+use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
+use tonic::transport::Channel;
 
 use self::case::{Case, Kind};
 use crate::serve::Service;
@@ -38,11 +45,16 @@ async fn decides_as_the_layer() {
     let sent: usize = services.values().map(Vec::len).sum();
     for (options, cases) in services {
         let options: Vec<_> = options.iter().map(String::as_str).collect();
-        let service = Service::run(&options);
+        let mut service = Service::run(&options);
+        let line = service.next_line();
+        let envoy = line.strip_prefix("listening for Envoy on ").expect("an address");
+        let mut envoy = AuthorizationClient::connect(format!("http://{envoy}")).await.unwrap();
         let client = Client::new();
         for (case, credentials) in cases {
-            let request = client.get(service.url("/authorize")).header(AUTHORIZATION, credentials);
-            check(&case, request.send().await.unwrap()).await;
+            let request = client.get(service.url("/authorize"));
+            let response = request.header(AUTHORIZATION, &credentials).send().await.unwrap();
+            check_envoy(&case, &mut envoy, &credentials, &response).await;
+            check(&case, response).await;
         }
     }
     // Member id bundles and chains, other services and periods, line breaks, white space at the ends,
@@ -58,11 +70,20 @@ fn options(case: &Case) -> Option<Options> {
     }
     let audience = case.audience.as_deref().unwrap_or("https://api.example.com");
     let skew = format!("{}s", case.clock_skew.unwrap_or_default());
-    let mut options = ["serve", "--listen", "127.0.0.1:0", "--audience", audience, "--at"]
-        .into_iter()
-        .chain([case.at.as_deref()?, "--clock-skew", &skew])
-        .map(str::to_owned)
-        .collect::<Vec<_>>();
+    let mut options = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--ext-authz",
+        "127.0.0.1:0",
+        "--audience",
+        audience,
+        "--at",
+    ]
+    .into_iter()
+    .chain([case.at.as_deref()?, "--clock-skew", &skew])
+    .map(str::to_owned)
+    .collect::<Vec<_>>();
     if case.trust_anchors != ["iana"] {
         let anchors = case.trust_anchors.iter();
         options.extend(anchors.flat_map(|anchor| ["--trust-anchor".to_owned(), anchor.clone()]));
@@ -83,6 +104,32 @@ fn credentials(case: &Case) -> Option<HeaderValue> {
     // The ends of a field's value lose their white space on the way (RFC 9110, 5.5).
     let is_trimmed = value.trim_ascii().len() < value.len();
     HeaderValue::from_bytes(&value).ok().filter(|_| !is_trimmed)
+}
+
+/// Checks that Envoy gets the same answer.
+async fn check_envoy(
+    case: &Case,
+    envoy: &mut AuthorizationClient<Channel>,
+    credentials: &HeaderValue,
+    response: &Response,
+) {
+    let (key, raw_value) = ("authorization".to_owned(), credentials.as_bytes().to_vec());
+    let headers = vec![Field { key, raw_value, ..Field::default() }];
+    let http = HttpRequest { header_map: Some(Fields { headers }), ..HttpRequest::default() };
+    let request = Some(Request { http: Some(http), ..Request::default() });
+    let attributes = AttributeContext { request, ..AttributeContext::default() };
+    let request = CheckRequest { attributes: Some(attributes) };
+    let answer = envoy.check(request).await.unwrap().into_inner().http_response.unwrap();
+    let (status, headers) = match answer {
+        HttpResponse::OkResponse(allowed) => (200, allowed.headers),
+        HttpResponse::DeniedResponse(denied) => (denied.status.unwrap().code, denied.headers),
+        HttpResponse::ErrorResponse(error) => panic!("{error:?}"),
+    };
+    assert_eq!(status, i32::from(response.status().as_u16()), "{}", case.name);
+    assert!(!headers.is_empty(), "{}", case.name);
+    for field in headers.into_iter().map(|option| option.header.unwrap()) {
+        assert_eq!(response.headers()[&field.key], field.value.as_str(), "{}", case.name);
+    }
 }
 
 async fn check(case: &Case, response: Response) {

@@ -25,6 +25,8 @@ static UNANSWERABLE: LogLimiter = LogLimiter::per_second(5);
 /// proxy that copies them to the request overwrites what the client sent under these names.
 #[derive(Clone)]
 pub(super) struct Authorizer {
+    #[cfg(feature = "ext-authz")]
+    layer: KlientoAuthLayer,
     service: KlientoAuth<ServiceFn<Inner>>,
     headers: Arc<IdentityHeaders>,
     renderer: RejectionRenderer<Unanswerable>,
@@ -33,24 +35,42 @@ pub(super) struct Authorizer {
 /// The service inside the layer: moves the identity to the response.
 type Inner = fn(Request<()>) -> Ready<Result<Response<()>, Infallible>>;
 
-/// The reason why an authorized request is rejected all the same.
+/// The reason why a request is rejected that the layer would allow.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-enum Unanswerable {
+pub(super) enum Unanswerable {
     #[error(transparent)]
     Headers(#[from] IdentityHeadersError),
     #[error("no identity of an accepted request")]
     NoIdentity,
+    /// The configuration of the proxy has an audience that this service does not have.
+    #[error("unknown audience of a route")]
+    #[cfg_attr(not(feature = "ext-authz"), expect(dead_code, reason = "other proxies have none"))]
+    UnknownAudience,
 }
 
 impl Authorizer {
     /// Creates an authorizer whose challenge has this realm.
-    pub(super) fn new(layer: &KlientoAuthLayer, realm: &str, headers: IdentityHeaders) -> Self {
+    pub(super) fn new(layer: KlientoAuthLayer, realm: &str, headers: IdentityHeaders) -> Self {
         // A proxy's request has no stream, and `Authorization` goes no further.
-        let layer = layer.clone().without_streams();
+        let layer = layer.without_streams();
         Self {
             service: layer.layer(service_fn(move_identity)),
+            #[cfg(feature = "ext-authz")]
+            layer,
             headers: Arc::new(headers),
             renderer: RejectionRenderer::new("Kliento", realm),
+        }
+    }
+
+    /// Returns the same authorizer with this realm in its challenges.
+    #[cfg(feature = "ext-authz")]
+    pub(super) fn with_realm(&self, realm: &str) -> Self {
+        let layer = self.layer.clone().with_realm(realm);
+        Self {
+            service: layer.layer(service_fn(move_identity)),
+            layer,
+            headers: Arc::clone(&self.headers),
+            renderer: self.renderer.clone().with_realm(realm),
         }
     }
 
@@ -103,11 +123,24 @@ impl Authorizer {
         if let Some(suppressed) = UNANSWERABLE.allow() {
             event!(warn, error = log_text(rejection), suppressed, "authorized request rejected");
         }
+        self.render(rejection)
+    }
+
+    /// Rejects a request whatever its credentials are.
+    pub(super) fn render(&self, rejection: Unanswerable) -> Response<Bytes> {
         let (request, ()) = Request::new(()).into_parts();
         let mut response = self.renderer.render(&request, rejection);
         self.headers.insert_empty(response.headers_mut());
         response
     }
+}
+
+/// Returns the problem of a request that an authorizer rejected.
+#[cfg(feature = "ext-authz")]
+pub(super) fn problem(response: &Response<Bytes>) -> Option<Problem> {
+    let extensions = response.extensions();
+    let unanswerable = extensions.get::<Unanswerable>().map(Rejection::problem);
+    extensions.get::<kliento_tower::Rejection>().map(Rejection::problem).or(unanswerable)
 }
 
 fn move_identity(mut request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
@@ -125,7 +158,9 @@ impl Rejection for Unanswerable {
                 "claims_too_large",
                 "The claims of the token do not fit the headers of this service",
             ),
-            Self::Headers(IdentityHeadersError::Value) | Self::NoIdentity => Problem::unavailable(
+            Self::Headers(IdentityHeadersError::Value)
+            | Self::NoIdentity
+            | Self::UnknownAudience => Problem::unavailable(
                 "unavailable",
                 "Authentication is temporarily unavailable",
                 Duration::from_secs(1),

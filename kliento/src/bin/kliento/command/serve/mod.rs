@@ -4,6 +4,8 @@ mod api;
 mod authorize;
 mod authorizer;
 mod body;
+#[cfg(feature = "ext-authz")]
+mod ext_authz;
 mod identity_headers;
 mod metrics;
 mod open_bodies;
@@ -94,6 +96,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDR", value_parser = parse_socket_address)]
     metrics: Option<SocketAddr>,
 
+    #[cfg(feature = "ext-authz")]
+    #[command(flatten)]
+    ext_authz: ext_authz::ExtAuthzOptions,
+
     #[command(flatten)]
     trust: TrustOptions,
 }
@@ -107,13 +113,23 @@ impl Arguments {
 
     async fn serve(&self) -> Result<(), Failure> {
         let authorizer = self.authorizer()?;
+        let prefixes = self.nat64_prefix.iter().copied();
+        // Without networks of proxies, none can contain a prefix.
+        let proxies = TrustedProxies::none().with_nat64_prefixes(prefixes).unwrap_or_default();
         let shutdown = shutdown_signal().map_err(Failure::Runtime)?;
         let (listener, address) = bind(self.listen).await?;
         let metrics = match self.metrics {
             Some(address) => Some(bind(address).await?),
             None => None,
         };
+        #[cfg(feature = "ext-authz")]
+        let ext_authz =
+            self.ext_authz.listen(authorizer.as_ref(), &self.audiences, &proxies).await?;
         log::announce(&format!("listening on http://{address}"));
+        #[cfg(feature = "ext-authz")]
+        if let Some((address, _)) = &ext_authz {
+            log::announce(&format!("listening for Envoy on {address}"));
+        }
         let metrics = match metrics {
             Some((listener, address)) => {
                 log::announce(&format!("metrics on http://{address}/metrics"));
@@ -124,9 +140,6 @@ impl Arguments {
         if self.trust.fixed_time().is_some() {
             tracing::warn!("fixed clock (--at): bundles never expire, for tests only");
         }
-        let prefixes = self.nat64_prefix.iter().copied();
-        // Without networks of proxies, none can contain a prefix.
-        let proxies = TrustedProxies::none().with_nat64_prefixes(prefixes).unwrap_or_default();
         let verifier = Verifier::new(self.trust.clone(), self.clock_skew);
         let mut router = api::router(verifier.with_proxies(proxies.clone()), authorizer);
         if metrics.is_some() {
@@ -134,11 +147,26 @@ impl Arguments {
         }
         let server = Server::new().with_max_concurrent_streams(MAX_CONCURRENT_STREAMS);
         let server = server.unwrap_or_default().with_exempt_proxies(proxies);
-        let summary = tokio::select! {
-            summary = server.serve(listener, router, shutdown) => summary,
-            () = serve_metrics(metrics) => ShutdownSummary::default(),
+        let served = async {
+            tokio::select! {
+                summary = server.serve(listener, router, shutdown) => summary,
+                () = serve_metrics(metrics) => ShutdownSummary::default(),
+            }
         };
-        tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
+        #[cfg(feature = "ext-authz")]
+        let dropped_requests = {
+            let ext_authz = async {
+                match ext_authz {
+                    Some((_, service)) => service.await,
+                    None => ShutdownSummary::default(),
+                }
+            };
+            let (api, ext_authz) = tokio::join!(served, ext_authz);
+            api.dropped_requests() + ext_authz.dropped_requests()
+        };
+        #[cfg(not(feature = "ext-authz"))]
+        let dropped_requests = served.await.dropped_requests();
+        tracing::info!(dropped_requests, "stopped");
         Ok(())
     }
 
@@ -158,7 +186,7 @@ impl Arguments {
             layer = layer.with_admission(rules);
         }
         let layer = others.iter().fold(layer, KlientoAuthLayer::with_audience);
-        Ok(Some(Authorizer::new(&layer, realm, headers)))
+        Ok(Some(Authorizer::new(layer, realm, headers)))
     }
 }
 
