@@ -75,7 +75,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Setting(#[from] SettingError),
     #[error("invalid admission rules in {}: {source}", path.display())]
-    Admission { path: PathBuf, source: AdmissionFileError },
+    Admission { path: PathBuf, source: Box<AdmissionFileError> },
     #[error("failed to record metrics: {0}")]
     Metrics(#[from] BuildError),
     #[error(transparent)]

@@ -181,8 +181,10 @@ impl Arguments {
             layer = layer.with_clock(FixedClock(at));
         }
         if let Some(path) = &self.admission {
-            let rules = AdmissionFile::open(path)
-                .map_err(|source| Failure::Admission { path: path.clone(), source })?;
+            let rules = AdmissionFile::open(path).map_err(|source| Failure::Admission {
+                path: path.clone(),
+                source: source.into(),
+            })?;
             layer = layer.with_admission(rules);
         }
         let layer = others.iter().fold(layer, KlientoAuthLayer::with_audience);
