@@ -65,7 +65,11 @@ pub(super) async fn detach<S: Transactional>(
     }
     // Nothing is signed unless the log continues the newest checkpoint that the store knows.
     store.sealing().read(store).await?;
-    compare_with_stored(store, exported, last.leaf_index() + 1).await?;
+    if let Err(error) = compare_with_stored(store, exported, last.leaf_index() + 1).await {
+        let found = read(store, store.log_key()?.verifier_key()).await?;
+        let is_detached = found.is_some_and(|found| found.size() > first_leaf);
+        return Err(if is_detached { operations::concurrent_detachment().into() } else { error });
+    }
     // A later start compares the log with a checkpoint from after what is detached.
     store.sealing().keep(store.log_key()?).await?;
     let records: Vec<_> = exported.iter().map(|proof| proof.record().sequence).collect();

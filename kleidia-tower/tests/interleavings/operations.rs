@@ -1,18 +1,23 @@
 //! The operations that are run in pairs.
 
+mod log;
+mod properties;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use kleidia_tower::account::{AccountStore as _, AccountUpdate, PasswordChange};
-use kleidia_tower::lockout::{AttemptRecord, FailureStore as _, LockoutPolicy, LoginAttempt};
+use kleidia_tower::account::{AccountStore as _, AccountUpdate, NewAccount, PasswordChange};
+use kleidia_tower::lockout::{AttemptRecord, FailureStore as _, LockoutPolicy};
 use kleidia_tower::rbac::{Policy, RoleName, RoleRules};
 use kleidia_tower::session::{
     EndReason, OpenOutcome, Rotation, RotationOutcome, SessionSelector, SessionStore as _,
 };
 use kleidia_tower::store::{PostgresStore, StoreError};
 
-use crate::fixture::{ACTIVE, CONSUMED, Fixture, OTHER, SECOND, SUCCESSOR};
-use crate::numbered::{NOW, at, hash, new_account, new_session, operator, rotation};
+pub(crate) use log::purge;
+
+use crate::fixture::{ACTIVE, CONSUMED, EXPIRY, Fixture, PURGE, SECOND, SUCCESSOR, day};
+use crate::numbered::{hash, new_account, new_session, operator, rotation};
 
 /// An operation on the accounts of a fixture. `Self::ALL` has each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,28 +34,45 @@ pub(crate) enum Operation {
     Reuse,
     LogOut,
     LogOutEverywhere,
+    /// The end of the sessions of both accounts, in another order on each node.
+    EndSessionsOfUsers,
     ChangePassword,
     Disable,
     /// Another administrator disables the account, or this one the other.
     DisableByOther,
     DisableOther,
     RemoveRole,
+    /// The other administrator creates a third one.
     CreateAccount,
     RegisterAgent,
     Touch,
     Reserve,
     RecordFailure,
+    /// A failure when the earlier ones have expired.
+    RecordLateFailure,
     RecordThrottled,
     Release,
     Unlock,
+    /// Makes a device familiar in the place of another one.
     AddDevice,
+    /// Appends records of denials.
+    Append,
+    /// Deletes the expired rows.
+    Purge,
+    Seal,
+    Detach,
+    ReplaceKey,
 }
 
+/// The numbers of the tokens and passwords of the nodes' operations.
+pub(crate) const NUMBERS: [u32; 2] = [10, 20];
 /// After the expiry of sessions: 3600 s.
 const EXPIRED: u64 = 4000;
+/// Just before the purge.
+const LATE: u64 = PURGE * 24 * 3600 - 10;
 
 impl Operation {
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::LogIn,
         Self::LogInAtLimit,
         Self::Refresh,
@@ -59,6 +81,7 @@ impl Operation {
         Self::Reuse,
         Self::LogOut,
         Self::LogOutEverywhere,
+        Self::EndSessionsOfUsers,
         Self::ChangePassword,
         Self::Disable,
         Self::DisableByOther,
@@ -69,16 +92,17 @@ impl Operation {
         Self::Touch,
         Self::Reserve,
         Self::RecordFailure,
+        Self::RecordLateFailure,
         Self::RecordThrottled,
         Self::Release,
         Self::Unlock,
         Self::AddDevice,
+        Self::Append,
+        Self::Purge,
+        Self::Seal,
+        Self::Detach,
+        Self::ReplaceKey,
     ];
-
-    /// Returns whether it may do nothing if another transaction holds what it changes.
-    pub(crate) fn may_be_skipped(self) -> bool {
-        self == Self::Touch
-    }
 
     /// Runs it, and describes its outcome. Its tokens and passwords have this number.
     pub(crate) async fn run(
@@ -94,6 +118,7 @@ impl Operation {
             }
             Self::LogOut
             | Self::LogOutEverywhere
+            | Self::EndSessionsOfUsers
             | Self::ChangePassword
             | Self::RegisterAgent
             | Self::Touch => self.change_sessions(&store, &fixture, number).await,
@@ -101,7 +126,10 @@ impl Operation {
             | Self::DisableByOther
             | Self::DisableOther
             | Self::RemoveRole
-            | Self::CreateAccount => self.administrate(&store, &fixture).await,
+            | Self::CreateAccount => self.administrate(&store, &fixture, number).await,
+            Self::Append | Self::Purge | Self::Seal | Self::Detach | Self::ReplaceKey => {
+                self.maintain(&store, &fixture, number).await
+            }
             _ => self.settle(&store, &fixture, number).await,
         };
         outcome.unwrap_or_else(|error| format!("failed: {error}"))
@@ -114,10 +142,12 @@ impl Operation {
         number: u32,
     ) -> Result<String, StoreError> {
         let mut new = new_session(&fixture.account, hash(0), fixture.token(number));
+        new.expires_at = fixture.time(3600);
+        new.refresh_expires_at = day(EXPIRY);
         if self == Self::LogInAtLimit {
             new.max_sessions = 2;
         }
-        let opened = store.open_session(new, &at(1)).await?.value;
+        let opened = store.open_session(new, &fixture.change(number, 1)).await?.value;
         Ok(match opened {
             OpenOutcome::Opened { displaced, is_new_device, .. } => {
                 format!("opened, {} displaced, new device {is_new_device}", displaced.len())
@@ -141,10 +171,12 @@ impl Operation {
         };
         let rotation = Rotation {
             grace,
-            expires_at: NOW + 2 * Duration::from_secs(EXPIRED),
+            expires_at: fixture.time(2 * EXPIRED),
+            refresh_expires_at: day(EXPIRY),
             ..rotation(fixture.token(presented), fixture.token(number))
         };
-        let rotated = store.rotate_refresh_token(&rotation, &at(second)).await?.value;
+        let rotated =
+            store.rotate_refresh_token(&rotation, &fixture.change(number, second)).await?.value;
         Ok(match rotated {
             RotationOutcome::Rotated { is_new_session, .. } => {
                 format!("rotated, new session {is_new_session}")
@@ -172,7 +204,22 @@ impl Operation {
                     Self::LogOut => SessionSelector::One { user, session },
                     _ => SessionSelector::All { user },
                 };
-                let ended = store.end_sessions(which, EndReason::Logout, &at(1)).await?.value;
+                let ended = store
+                    .end_sessions(which, EndReason::Logout, &fixture.change(number, 1))
+                    .await?
+                    .value;
+                format!("{} ended", ended.len())
+            }
+            Self::EndSessionsOfUsers => {
+                let mut users = [user, fixture.other.id];
+                if number == NUMBERS[1] {
+                    users.reverse();
+                }
+                let reason = EndReason::RevokedByAdmin;
+                let ended = store
+                    .end_sessions_of_users(&users, reason, &fixture.change(number, 1))
+                    .await?
+                    .value;
                 format!("{} ended", ended.len())
             }
             Self::ChangePassword => {
@@ -183,16 +230,19 @@ impl Operation {
                     history: 5,
                     kept_session: Some(fixture.sessions[SECOND]),
                 };
-                let changed = store.change_password(new, &at(1)).await?.value;
+                let changed = store.change_password(new, &fixture.change(number, 1)).await?.value;
                 format!("changed {changed}")
             }
             Self::RegisterAgent => {
                 let key = format!("key {number}");
-                let bound = store.register_agent(session, user, key, &at(1)).await?.value;
+                let bound = store
+                    .register_agent(session, user, key, &fixture.change(number, 1))
+                    .await?
+                    .value;
                 format!("bound {bound}")
             }
             _ => {
-                store.touch(&[(session, NOW + Duration::from_secs(2))]).await?;
+                store.touch(&[(session, fixture.time(2))]).await?;
                 "touched".to_owned()
             }
         })
@@ -202,12 +252,15 @@ impl Operation {
         self,
         store: &PostgresStore,
         fixture: &Fixture,
+        number: u32,
     ) -> Result<String, StoreError> {
         let (account, other) = (fixture.account.id, fixture.other.id);
         if self == Self::CreateAccount {
-            let new = new_account(&format!("new-{}", fixture.account.name));
+            let name = format!("new-{}", fixture.account.name);
+            let new = NewAccount { roles: [RoleName::admin()].into(), ..new_account(&name) };
             let rules = RoleRules::for_user(Policy::default(), other);
-            let created = store.create_account(new, &rules, &at(1)).await?.value;
+            let created =
+                store.create_account(new, &rules, &fixture.change(number, 1)).await?.value;
             return Ok(format!("created {:?}", created.map(drop)));
         }
         let (id, rules) = match self {
@@ -215,13 +268,14 @@ impl Operation {
             Self::DisableOther => (other, RoleRules::for_user(Policy::default(), account)),
             _ => (account, operator()),
         };
-        let change = match self {
+        let update = match self {
             Self::RemoveRole => {
                 AccountUpdate { is_disabled: None, roles: Some([RoleName::user()].into()) }
             }
             _ => AccountUpdate { is_disabled: Some(true), roles: None },
         };
-        let updated = store.update_account(id, change, &rules, &at(1)).await?.value;
+        let updated =
+            store.update_account(id, update, &rules, &fixture.change(number, 1)).await?.value;
         Ok(format!("updated {:?}", updated.map(drop)))
     }
 
@@ -232,31 +286,39 @@ impl Operation {
         number: u32,
     ) -> Result<String, StoreError> {
         let policy = LockoutPolicy::default();
-        let session = new_session(&fixture.account, hash(0), fixture.token(OTHER));
-        let attempt: &LoginAttempt = &session.attempt;
+        let attempt = &fixture.attempt();
         match self {
             Self::Reserve => {
-                let reserved = store.reserve_attempt(attempt, &policy, NOW).await?;
+                let reserved = store.reserve_attempt(attempt, &policy, fixture.time(0)).await?;
                 return Ok(format!("{reserved:?}"));
             }
-            Self::RecordFailure => {
+            Self::RecordFailure | Self::RecordLateFailure => {
+                let second = if self == Self::RecordFailure { 1 } else { LATE };
+                let change = fixture.change(number, second);
                 drop(
-                    store.record_failure(attempt, &policy, &at(1), AttemptRecord::Recorded).await?,
+                    store
+                        .record_failure(attempt, &policy, &change, AttemptRecord::Recorded)
+                        .await?,
                 );
             }
             Self::RecordThrottled => {
                 drop(
                     store
-                        .record_throttled(attempt, &policy, &at(1), AttemptRecord::Recorded)
+                        .record_throttled(
+                            attempt,
+                            &policy,
+                            &fixture.change(number, 1),
+                            AttemptRecord::Recorded,
+                        )
                         .await?,
                 );
             }
             Self::Release => store.release_attempt(attempt).await?,
-            Self::Unlock => drop(store.unlock(&attempt.name, &at(1)).await?),
+            Self::Unlock => drop(store.unlock(&attempt.name, &fixture.change(number, 1)).await?),
             _ => {
                 let device = new_session(&fixture.account, hash(0), fixture.token(number)).device;
-                let now = NOW + Duration::from_secs(1);
-                store.add_device(&attempt.name, device, &policy, now).await?;
+                let policy = policy.with_max_devices(1).unwrap();
+                store.add_device(&attempt.name, device, &policy, fixture.time(1)).await?;
             }
         }
         Ok("settled".to_owned())

@@ -42,17 +42,28 @@ pub(crate) struct Finished {
 
 /// Runs operations that are started behind proxies that hold their statements. The scheduler
 /// decides which statement is the next, where both nodes have one.
+///
+/// # Errors
+/// If both operations wait for each other, or one waits that `never_waits`. Both have finished then,
+/// too.
 pub(crate) async fn run(
     proxies: &mut [StatementProxy; 2],
     monitor: &Client,
     scheduler: &mut impl Scheduler,
-) -> Finished {
+    never_waits: [bool; 2],
+) -> Result<Finished, String> {
     let mut nodes =
         proxies.each_mut().map(|proxy| Node { proxy, state: State::Computing, outcome: None });
-    let mut statements = Vec::new();
-    loop {
+    let (mut statements, mut violation) = (Vec::new(), None);
+    while violation.is_none() {
         for node in &mut nodes {
             node.settle(monitor).await;
+        }
+        let waits = |(node, never): (&Node<'_>, bool)| never && node.state == State::Blocked;
+        if nodes.iter().zip(never_waits).any(waits) {
+            violation =
+                Some(format!("an operation waits that never should, after {statements:#?}"));
+            break;
         }
         let next = match [nodes[0].held(), nodes[1].held()] {
             [Some(one), Some(other)] => {
@@ -64,8 +75,9 @@ pub(crate) async fn run(
             [None, None] => {
                 // A rollback is not waited for.
                 let states = (&nodes[0].state, &nodes[1].state);
-                let is_deadlock = states == (&State::Blocked, &State::Blocked);
-                assert!(!is_deadlock, "a deadlock after {statements:#?}");
+                if states == (&State::Blocked, &State::Blocked) {
+                    violation = Some(format!("a deadlock after {statements:#?}"));
+                }
                 tokio::time::sleep(LOOKUP_INTERVAL).await;
                 continue;
             }
@@ -77,11 +89,14 @@ pub(crate) async fn run(
         }
         node.proxy.allow_one();
     }
-    let outcomes = nodes.map(|node| node.outcome.unwrap_or_default());
-    for proxy in proxies {
-        proxy.open();
+    for node in &mut nodes {
+        node.proxy.open();
     }
-    Finished { outcomes, statements }
+    for node in &mut nodes {
+        node.finish().await;
+    }
+    let outcomes = nodes.map(|node| node.outcome.unwrap_or_default());
+    violation.map_or(Ok(Finished { outcomes, statements }), Err)
 }
 
 impl Node<'_> {
@@ -110,6 +125,14 @@ impl Node<'_> {
             assert!(!is_computing, "the operation does not continue");
             let is_blocked = self.is_blocked(monitor).await;
             self.state = if is_blocked { State::Blocked } else { State::Running };
+        }
+    }
+
+    /// Waits until the operation has returned. Its statements are not held any more.
+    async fn finish(&mut self) {
+        while self.outcome.is_none() {
+            let event = tokio::time::timeout(MAX_SILENCE, self.proxy.events.recv()).await;
+            self.apply(event.expect("the operation continues").expect("the proxy has a sender"));
         }
     }
 

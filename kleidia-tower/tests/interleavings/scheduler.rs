@@ -44,28 +44,45 @@ pub(crate) struct Search {
     is_redundant: bool,
     /// The tables that the open transaction of each node has changed or locked.
     written: [BTreeSet<&'static str>; 2],
+    /// Whether the order of the numbers of audit records matters.
+    is_ordered: bool,
 }
 
 /// What a statement does.
 #[derive(Clone, Debug)]
 enum Step {
     Read(BTreeSet<&'static str>),
-    /// A change, or a lock.
-    Write(BTreeSet<&'static str>),
+    /// A change, or a lock. Rows are only appended to the other tables, in any order.
+    Write(BTreeSet<&'static str>, BTreeSet<&'static str>),
     /// Makes the changes of these tables visible, and releases the locks.
     End(BTreeSet<&'static str>),
 }
 
-/// Without the audit log: operations only insert into it, in any order.
-const TABLES: [&str; 7] = [
+/// The tables, and what else statements change or lock.
+const TABLES: [&str; 15] = [
     "accounts",
     "administration",
+    "audit",
+    "audit_checkpoints",
+    "audit_detached",
+    "audit_hashes",
+    "audit_keys",
+    "audit_leaves",
+    "audit_unsealed",
     "failures",
     "families",
     "kleidia_schema",
+    "pg_advisory_xact_lock",
     "refresh_tokens",
     "sessions",
 ];
+
+/// Statements, or parts of them, that append to a table.
+const APPENDS: [(&str, &str); 2] =
+    [("INSERT INTO audit (", "audit"), ("INSERT INTO audit_unsealed ", "audit_unsealed")];
+
+/// The numbers of audit records.
+const NUMBERS: &str = "audit_sequence";
 
 impl<'a> Sample<'a> {
     pub(crate) fn new(random: &'a mut Rng) -> Self {
@@ -83,6 +100,11 @@ impl Scheduler for Sample<'_> {
 }
 
 impl Search {
+    /// Returns the first search. The order of the numbers of audit records may matter.
+    pub(crate) fn new(is_ordered: bool) -> Self {
+        Self { is_ordered, ..Self::default() }
+    }
+
     /// Returns the search for the next schedule, or `None` if there is none. It is called after
     /// each.
     pub(crate) fn next(self) -> Option<Self> {
@@ -91,7 +113,7 @@ impl Search {
             prefix.pop();
         }
         *prefix.last_mut()? = Choice::Second;
-        Some(Self { prefix, ..Self::default() })
+        Some(Self { prefix, ..Self::new(self.is_ordered) })
     }
 
     pub(crate) const fn is_redundant(&self) -> bool {
@@ -104,9 +126,19 @@ impl Search {
         }
         let word = |character: char| !character.is_alphanumeric() && character != '_';
         let words: BTreeSet<_> = statement.split(word).collect();
-        let tables = TABLES.into_iter().filter(|table| words.contains(table)).collect();
-        let is_read = statement.starts_with("SELECT") && !words.contains("UPDATE");
-        if is_read { Step::Read(tables) } else { Step::Write(tables) }
+        let tables = TABLES.into_iter().filter(|table| words.contains(table));
+        let mut tables: BTreeSet<_> = tables.collect();
+        if self.is_ordered && words.contains(NUMBERS) {
+            tables.insert(NUMBERS);
+        }
+        let locks = ["UPDATE", "pg_advisory_xact_lock", NUMBERS];
+        if statement.starts_with("SELECT") && !locks.iter().any(|lock| words.contains(lock)) {
+            return Step::Read(tables);
+        }
+        let appended = APPENDS.into_iter().filter(|(part, _)| statement.contains(part));
+        let appended: BTreeSet<_> = appended.map(|(_, table)| table).collect();
+        tables.retain(|table| !appended.contains(table));
+        Step::Write(tables, appended)
     }
 }
 
@@ -137,7 +169,7 @@ impl Scheduler for Search {
         }
         match step {
             Step::Read(_) => {}
-            Step::Write(tables) => self.written[node].extend(tables),
+            Step::Write(tables, appended) => self.written[node].extend(tables.union(&appended)),
             Step::End(_) => self.written[node].clear(),
         }
     }
@@ -149,12 +181,12 @@ impl Step {
     /// At READ COMMITTED, nothing sees a change before its transaction ends.
     fn depends_on(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Read(_), Self::Read(_) | Self::Write(_))
-            | (Self::Write(_), Self::Read(_))
+            (Self::Read(_), Self::Read(_) | Self::Write(..))
+            | (Self::Write(..), Self::Read(_))
             | (Self::End(_), Self::End(_)) => false,
-            (Self::Read(one) | Self::Write(one), Self::End(other))
-            | (Self::End(one), Self::Read(other) | Self::Write(other))
-            | (Self::Write(one), Self::Write(other)) => !one.is_disjoint(other),
+            (Self::Read(one) | Self::Write(one, _), Self::End(other))
+            | (Self::End(one), Self::Read(other) | Self::Write(other, _))
+            | (Self::Write(one, _), Self::Write(other, _)) => !one.is_disjoint(other),
         }
     }
 }
@@ -205,6 +237,14 @@ mod tests {
         assert_eq!(schedules([&reads, &reads]).len(), 1);
         assert_eq!(schedules([&reads, &writes]).len(), 1);
         assert_eq!(schedules([&["UPDATE families"], &writes]).len(), 1);
+    }
+
+    #[test]
+    fn appended_records_are_visible_when_their_transaction_ends() {
+        let append = ["INSERT INTO audit_unsealed VALUES ($1)", "COMMIT"];
+        assert_eq!(schedules([&append, &append]).len(), 1);
+        let seal = ["SELECT record FROM audit_unsealed", "COMMIT"];
+        assert_eq!(schedules([&append, &seal]).len(), 2);
     }
 
     #[test]

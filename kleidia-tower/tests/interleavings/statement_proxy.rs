@@ -9,6 +9,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::locks::Lock;
+
 /// What happens on the connection of a node.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -35,11 +37,14 @@ struct Shared {
     /// Whether a statement has proceeded, and is not answered yet.
     is_running: AtomicBool,
     backend: AtomicI32,
+    /// The lock that no statement of the node takes.
+    removed: Option<Lock>,
 }
 
 impl StatementProxy {
-    /// Listens on a free port for the connection to a server on 127.0.0.1. The proxy is open.
-    pub(crate) async fn start(server: u16) -> Self {
+    /// Listens on a free port for the connection to a server on 127.0.0.1. The proxy is open. It
+    /// removes a lock from the statements that it forwards.
+    pub(crate) async fn start(server: u16, removed: Option<Lock>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, events) = mpsc::unbounded_channel();
@@ -48,6 +53,7 @@ impl StatementProxy {
             permits: Semaphore::new(0),
             is_running: AtomicBool::new(false),
             backend: AtomicI32::new(0),
+            removed,
         });
         let (to_connections, of_connections) = (sender.clone(), Arc::clone(&shared));
         tokio::spawn(async move {
@@ -126,6 +132,11 @@ async fn forward_statements(
             shared.permits.acquire().await.ok()?.forget();
             shared.is_running.store(true, Ordering::SeqCst);
         }
+        if let Some(lock) = shared.removed {
+            for message in &mut batch {
+                remove_lock(lock, message);
+            }
+        }
         to.write_all(&batch.concat()).await.ok()?;
         batch.clear();
     }
@@ -183,4 +194,18 @@ fn statement(batch: &[Vec<u8>], texts: &mut HashMap<Vec<u8>, String>) -> Option<
         }
     }
     executed.filter(|text| !text.starts_with("START TRANSACTION"))
+}
+
+/// Removes a lock from a message that prepares a statement which takes it.
+fn remove_lock(lock: Lock, message: &mut Vec<u8>) {
+    if message[0] != b'P' {
+        return;
+    }
+    let mut parts = message[5..].splitn(3, |octet| *octet == 0);
+    let [name, text, types] = [(); 3].map(|()| parts.next().unwrap());
+    if let Some(text) = lock.remove_from(&String::from_utf8_lossy(text)) {
+        let content = [name, &[0], text.as_bytes(), &[0], types].concat();
+        let length = i32::try_from(content.len() + 4).unwrap();
+        *message = [&[b'P'][..], &length.to_be_bytes(), &content].concat();
+    }
 }

@@ -1,6 +1,18 @@
 //! Concurrent operations of two nodes: each pair has the outcome of one after the other.
 //!
-//! Each test fails without the lock that it names.
+//! Each test fails without the lock that it names. These are races, so a lock that is missing shows
+//! after some rounds. Each lock of each operation also has a test without chance:
+//!
+//! | lock | test |
+//! |---|---|
+//! | the administration, the account, the failures of a name, a refresh token, the sealing of the log, and the rows that a purge or a touch skips, but sessions | `operations_need_their_locks` in `tests/interleavings/needed_locks.rs`: a table has the operation that goes wrong without each |
+//! | the sessions that a purge skips | `purge_skips_locked_sessions` |
+//! | the sealing of the log, in the start of a node | `key_of_a_new_log_is_registered_once` |
+//! | the sealing of the log, in the task that seals | `held_lock_of_the_log_is_reported` in `tampered_log.rs` |
+//! | the migration | `starting_nodes_migrate_once` in `schema.rs` |
+//!
+//! `tests/interleavings/needed_locks.rs` also compares the table with the statements that operations
+//! send, and this list with the sources.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,12 +27,15 @@ use kleidia_tower::rbac::{Policy, RoleChangeError, RoleName, RoleRules};
 use kleidia_tower::session::{
     EndReason, OpenOutcome, RotationOutcome, SessionLookup, SessionSelector, SessionStore as _,
 };
-use kleidia_tower::store::PostgresStore;
+use kleidia_tower::store::{PostgresStore, PurgeStore as _, Retention};
+use test_servers::PostgresServer;
+use tokio::time::{sleep, timeout};
+use tokio_postgres::NoTls;
 
 use crate::nodes;
 use crate::numbered::{
-    NOW, at, create, hash, log_in, new_account, new_session, operator, rotation, session_token,
-    verified_size,
+    NOW, at, audit_key, create, hash, log_in, new_account, new_session, operator, rotation,
+    session_token, verified_size,
 };
 
 /// How often each race is run.
@@ -263,6 +278,28 @@ async fn name_is_taken_once() {
     }
 }
 
+/// The sessions, in `purge`: it does not wait for a touch, which locks those of one flush.
+#[tokio::test(flavor = "multi_thread")]
+async fn purge_skips_locked_sessions() {
+    let url = PostgresServer::shared().create_database();
+    let store = PostgresStore::open(&url, audit_key()).await.unwrap();
+    let alice = create(&store, "alice").await;
+    let touched = log_in(&store, &alice, 1).await.session.id.get();
+    log_in(&store, &alice, 2).await;
+    let (holder, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    holder.batch_execute("BEGIN").await.unwrap();
+    let touch = "UPDATE sessions SET last_seen_at = last_seen_at + 1 WHERE id = $1";
+    holder.execute(touch, &[&touched]).await.unwrap();
+    for (end, left) in [("", vec![touched]), ("COMMIT", vec![])] {
+        holder.batch_execute(end).await.unwrap();
+        let late = NOW + Duration::from_secs(30 * 24 * 3600);
+        store.purge(late, &Retention::default(), 10).await.unwrap();
+        let sessions = holder.query("SELECT id FROM sessions", &[]).await.unwrap();
+        assert_eq!(sessions.iter().map(|row| row.get(0)).collect::<Vec<i64>>(), left);
+    }
+}
+
 /// No lock, in every operation: the audit log. The lock of sealing, in `seal`.
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_nodes_append_to_one_audit_log() {
@@ -276,4 +313,34 @@ async fn concurrent_nodes_append_to_one_audit_log() {
     });
     join_all(creating).await;
     assert_eq!(verified_size(&here).await, 40);
+}
+
+/// The lock of sealing, in `check_key`: of two nodes that start with an empty log, one registers the
+/// key.
+#[tokio::test(flavor = "multi_thread")]
+async fn key_of_a_new_log_is_registered_once() {
+    let url = PostgresServer::shared().create_database();
+    let (holder, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let sealing = i64::from_be_bytes(*b"\0klaudit");
+    holder.execute("SELECT pg_advisory_lock($1)", &[&sealing]).await.unwrap();
+    let opening = [(); 2].map(|()| {
+        let url = url.clone();
+        tokio::spawn(async move { PostgresStore::open(&url, audit_key()).await })
+    });
+    // Both have found no key.
+    let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database \
+        WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted";
+    let both_wait = async {
+        while holder.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < 2 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), both_wait).await.expect("both nodes wait for the lock");
+    holder.execute("SELECT pg_advisory_unlock($1)", &[&sealing]).await.unwrap();
+    for node in opening {
+        node.await.unwrap().unwrap();
+    }
+    let keys = holder.query_one("SELECT count(*) FROM audit_keys", &[]).await.unwrap();
+    assert_eq!(keys.get::<_, i64>(0), 1);
 }

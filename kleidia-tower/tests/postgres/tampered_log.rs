@@ -184,6 +184,7 @@ async fn held_lock_of_the_log_is_reported() {
     }
     create(&store, "alice").await;
     while store.log_health().is_ok() {
+        assert_eq!(store.checkpoint().await.unwrap(), None, "the task does not hold the lock");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     create(&store, "bob").await;

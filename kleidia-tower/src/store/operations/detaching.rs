@@ -1,6 +1,6 @@
 //! Detaches exported records: deletes the first leaves of the Merkle log with their records.
 
-use super::sealing::{BATCH, authentic_record, last_detached, verify_checkpoint};
+use super::sealing::{BATCH, authentic_record, detachment, last_detached, verify_checkpoint};
 use crate::audit::tree::LogTree;
 use crate::audit::{AuditKey, Checkpoint, Detachment, LogHash};
 use crate::store::StoreError;
@@ -32,6 +32,11 @@ pub(crate) async fn detach(
     let note = rows.last_checkpoint().await?;
     let stored = verify_checkpoint(note.as_deref(), key.verifier_key())?;
     let stored = stored.ok_or(StoreError::Corrupt("audit log: its checkpoint is missing"))?;
+    // Another process that has detached the leaves has deleted hashes that are compared below.
+    let current = detachment(rows, key.verifier_key()).await?;
+    if current.is_some_and(|found| found.size() > detaching.first_leaf) {
+        return Err(concurrent_detachment());
+    }
     check_continued(rows, detaching.exported, &stored).await?;
     let earlier = last_detached(rows, Some(&stored), key.verifier_key()).await?;
     let Detaching { first_leaf, records, root, .. } = *detaching;
@@ -52,7 +57,7 @@ pub(crate) async fn detach(
     let records = records.to_vec();
     let batch = DetachedBatch { first_leaf, records, positions, next_position, detachment };
     if !rows.detach(&batch).await? {
-        return Err(StoreError::unavailable(CONCURRENT));
+        return Err(concurrent_detachment());
     }
     // Without it, detached records could be sealed again.
     let is_kept = rows.detachment().await?.as_deref() == Some(batch.detachment.note());
@@ -82,7 +87,11 @@ async fn check_sealed(
 }
 
 const NOT_SEALED: &str = "an audit record with a smaller number is not sealed yet";
-const CONCURRENT: &str = "another process detaches audit records";
+
+/// Returns the error of the later one of two that detach the same records.
+pub(crate) fn concurrent_detachment() -> StoreError {
+    StoreError::unavailable("another process has detached these records meanwhile")
+}
 
 /// Checks that the log of a checkpoint continues that of an earlier one (RFC 6962, 2.1.2).
 async fn check_continued(

@@ -44,6 +44,10 @@ pub(crate) async fn replace_key(
     let KeyReplacement { old, new, known, change } = replacement;
     rows.lock_sealing(true).await?;
     let registered = rows.registered_key().await?;
+    // Another process may have done so before the lock.
+    if let Some(replaced) = replaced_before(registered.as_ref(), new.verifier_key())? {
+        return Ok(replaced);
+    }
     let registered = registered.ok_or(StoreError::Log(LogConflict::MissingKey))?;
     check_registered(&registered, old.verifier_key())?;
     let mut stored = continued_checkpoint(rows, known.as_ref(), old.verifier_key()).await?;

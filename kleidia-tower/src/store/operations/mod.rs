@@ -12,7 +12,7 @@ mod sessions;
 
 pub(crate) use accounts::{change_password, create_account, update_account};
 pub(crate) use audit::{append, commit_with_events};
-pub(crate) use detaching::{Detaching, detach};
+pub(crate) use detaching::{Detaching, concurrent_detachment, detach};
 pub(crate) use key_replacement::{KeyReplacement, replace_key, replaced_before};
 pub(crate) use rotation::rotate;
 pub(crate) use sealing::{check_first_use, check_key, check_registered, seal, verify_checkpoint};
