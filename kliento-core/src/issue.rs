@@ -7,6 +7,8 @@
 use std::time::Duration;
 
 use veraid::Certificate;
+#[cfg(feature = "pkcs11")]
+pub use veraid::issue::pkcs11;
 pub use veraid::issue::{
     IssueError, KeyError, MemberCertificate, OrganisationCertificate, PublicKey, RsaSigner, Signer,
     SigningError, member_id_bundle, txt_record,
@@ -46,6 +48,26 @@ pub struct TokenRequest<'a> {
 }
 
 /// A token bundle without its signature.
+///
+/// It supports keys that are only accessible asynchronously, such as those of a cloud's KMS:
+///
+/// ```
+/// use kliento_core::TokenBundle;
+/// use kliento_core::issue::{MemberIdBundle, SigningError, TokenIssueError, TokenRequest};
+///
+/// # use kliento_core::issue::Hash;
+/// # struct Kms;
+/// # impl Kms { async fn sign_pss(&self, _: &[u8]) -> std::io::Result<Vec<u8>> { Ok(vec![]) } }
+/// async fn sign(
+///     kms: &Kms,
+///     request: TokenRequest<'_>,
+///     id: &MemberIdBundle<'_>,
+/// ) -> Result<TokenBundle, TokenIssueError> {
+///     let unsigned = request.by_member(id, Hash::Sha256)?;
+///     let signature = kms.sign_pss(unsigned.to_be_signed()).await;
+///     Ok(unsigned.with_signature(&signature.map_err(SigningError::unavailable)?)?)
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct UnsignedTokenBundle(Unsigned<SignatureBundleDer>);
 
@@ -78,6 +100,14 @@ pub enum TokenIssueError {
     /// The signing operation failed.
     #[error(transparent)]
     Signing(#[from] SigningError),
+}
+
+impl TokenIssueError {
+    /// Returns whether the same request may succeed later, since the signer is unavailable.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Signing(error) if error.is_retryable())
+    }
 }
 
 impl<'a> TokenRequest<'a> {

@@ -33,6 +33,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `issue` | signing of tokens |
+//! | `pkcs11` | private keys in an HSM, by PKCS #11 |
 //! | `inspect` | step-by-step results for a bundle, to find out why it is rejected |
 
 #![cfg_attr(not(test), warn(clippy::disallowed_macros, clippy::disallowed_methods))]

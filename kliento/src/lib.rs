@@ -33,6 +33,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `issue` | signing of tokens |
+//! | `pkcs11` | private keys in an HSM, by PKCS #11 |
 //! | `inspect` | step-by-step results for a bundle, to find out why it is rejected |
 //! | `cli` | the `kliento` command |
 //! | `cli-offline` | the command without `kliento chain fetch` |

@@ -35,6 +35,7 @@
 //! |---|---|
 //! | `inspect` | step-by-step results for a bundle, to find out why it is rejected |
 //! | `issue` | certificates, bundles and TXT record values, with keys behind a trait |
+//! | `pkcs11` | private keys in an HSM, by PKCS #11 |
 //! | `retrieve` | the DNS queries whose responses form an organisation's chain |
 //! | `testing` | a mock DNS root, zones, organisations and members, for tests only |
 //!

@@ -11,7 +11,7 @@ use crate::step::{cargo, output, run};
 type Program = (&'static str, &'static str);
 
 /// The programs that tests start.
-pub(crate) const TESTS: [Program; 14] = [
+pub(crate) const TESTS: [Program; 15] = [
     ("named", "bind9"),
     ("dnssec-signzone", "bind9-utils"),
     ("openssl", "openssl"),
@@ -23,6 +23,7 @@ pub(crate) const TESTS: [Program; 14] = [
     ("faketime", "faketime"),
     ("initdb", POSTGRES),
     ("pkill", "procps"),
+    ("softhsm2-util", "softhsm2"),
     ("nginx", "nginx"),
     ("caddy", "caddy"),
     ("haproxy", "haproxy"),

@@ -6,14 +6,19 @@ use tempfile::TempDir;
 
 use crate::run::{Run, command, feed};
 
-/// A folder with the keys of an organisation and a member, and a mock chain.
+/// A folder, usually with the keys of an organisation and a member, and a mock chain.
 pub(crate) struct CliFixture {
     pub(crate) folder: TempDir,
 }
 
 impl CliFixture {
+    /// Returns a folder without files.
+    pub(crate) fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
     pub(crate) fn new() -> Self {
-        let fixture = Self { folder: tempfile::tempdir().unwrap() };
+        let fixture = Self::empty();
         fixture.succeed(&["key", "generate", "-o", "organisation.pem"]);
         fixture.succeed(&["key", "generate", "--bits", "3072", "-o", "alice.pem"]);
         let mock = ["mock", "--org", "example.com", "--key", "organisation.pem"];

@@ -24,7 +24,11 @@ mod middlebox;
 #[path = "../../../veraid/tests/name_server/mod.rs"]
 mod name_server;
 mod output;
+mod pkcs11;
 mod reference;
 mod run;
 mod serve;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../../../veraid/tests/pkcs11/soft_hsm.rs"]
+mod soft_hsm;
 mod verify;

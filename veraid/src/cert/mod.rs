@@ -17,4 +17,6 @@ pub use error::{AlgorithmError, CertificateError};
 #[cfg(feature = "inspect")]
 pub use inspection::InspectedCertificate;
 pub(crate) use profile::{Organisation, verify_member, verify_organisation};
+#[cfg(feature = "pkcs11")]
+pub(crate) use public_key::RSA_ENCRYPTION;
 pub(crate) use public_key::RsaPublicKey;

@@ -7,7 +7,7 @@ use crate::crypto::{Hash, MAX_EXPONENT_BITS, PublicKey, RsaScheme, bit_length};
 use crate::der::{Reader, Tag, Value, oid_contents};
 use crate::{KeyAlgorithm, Limits};
 
-const RSA_ENCRYPTION: &[u8] = oid_contents!("1.2.840.113549.1.1.1");
+pub(crate) const RSA_ENCRYPTION: &[u8] = oid_contents!("1.2.840.113549.1.1.1");
 
 /// The RSA key of a certificate.
 #[derive(Clone, Copy, Debug)]

@@ -8,8 +8,8 @@
 //! operating system; nothing else does.
 //!
 //! Certificates and signature bundles are first prepared as [`Unsigned`] values. [`Unsigned::sign`]
-//! completes them with a [`Signer`]. For a key that is only accessible asynchronously, pass its
-//! signature to [`Unsigned::with_signature`].
+//! completes them with a [`Signer`]: a key in memory, in an HSM (feature `pkcs11`) or in a KMS. For
+//! a key that is only accessible asynchronously, pass its signature to [`Unsigned::with_signature`].
 //!
 //! ```
 //! use std::time::Duration;
@@ -57,6 +57,8 @@ mod algorithm;
 mod bundle;
 mod certificate;
 mod error;
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
 mod public_key;
 mod request;
 mod signed_data;

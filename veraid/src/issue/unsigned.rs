@@ -124,7 +124,8 @@ impl<T: Issued> Unsigned<T> {
     ///
     /// # Errors
     /// [`SigningError::Key`] or [`SigningError::Hash`] if the signer holds another key or uses
-    /// another hash, [`SigningError::Signer`] if it fails, and as [`Self::with_signature`].
+    /// another hash, [`SigningError::Unavailable`] and [`SigningError::Signer`] if it fails, and as
+    /// [`Self::with_signature`].
     pub fn sign(self, signer: &dyn Signer) -> Result<T, SigningError> {
         if signer.subject_public_key_info() != self.subject_public_key_info {
             return Err(SigningError::Key);

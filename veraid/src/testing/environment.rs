@@ -2,7 +2,7 @@
 
 use super::{MockDns, MockError, MockKey, MockOrganisation, MockZone, ZoneAlgorithm};
 use crate::issue::RsaSigner;
-use crate::{KeyAlgorithm, OrganisationName, Period, TrustAnchor};
+use crate::{Dialect, KeyAlgorithm, OrganisationName, Period, TrustAnchor, TxtRecord};
 
 /// A DNS root, with organisations below it, in a period. For tests only.
 ///
@@ -88,6 +88,29 @@ impl MockEnvironment {
         key: RsaSigner,
     ) -> Result<MockOrganisation, MockError> {
         let name: OrganisationName = name.parse()?;
+        let dns = self.dns_with_zones_of(&name)?;
+        MockOrganisation::new(name, key, dns, self.period)
+    }
+
+    /// Creates the chain of an organisation with these TXT records, whose key is elsewhere, such as
+    /// in an HSM.
+    ///
+    /// # Errors
+    /// [`MockError::Period`], and as [`MockDns::response`].
+    pub fn chain(
+        &self,
+        name: &OrganisationName,
+        records: &[TxtRecord],
+        dialect: Dialect,
+    ) -> Result<Vec<Vec<u8>>, MockError> {
+        let (owner, mut dns) = (name.txt_owner(), self.dns_with_zones_of(name)?);
+        for record in records {
+            dns = dns.with_txt(&owner, &record.to_value(dialect))?;
+        }
+        dns.chain(&owner)
+    }
+
+    fn dns_with_zones_of(&self, name: &OrganisationName) -> Result<MockDns, MockError> {
         let mut dns = self.dns.clone();
         let text = name.as_str();
         let ends = text.rmatch_indices('.').map(|(dot, _)| dot + 1).chain([0]);
@@ -95,6 +118,6 @@ impl MockEnvironment {
             let zone = MockZone::new(zone, self.period)?.with_keys([self.zone_key.clone()]);
             dns = dns.with_zone(zone)?;
         }
-        MockOrganisation::new(name, key, dns, self.period)
+        Ok(dns)
     }
 }

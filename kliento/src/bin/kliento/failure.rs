@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use http_guard::SettingError;
 use kliento::Timestamp;
+#[cfg(feature = "pkcs11")]
+use kliento::issue::pkcs11::{Pkcs11Error, Pkcs11UriError};
 use kliento::issue::{IssueError, KeyError, MalformedBundle, SigningError, TokenIssueError};
 use kliento_tower::AdmissionFileError;
 use metrics_exporter_prometheus::BuildError;
@@ -50,6 +52,17 @@ pub(crate) enum Failure {
     KeyGeneration(KeyError),
     #[error(transparent)]
     PublicKey(#[from] KeyError),
+    #[error("--output or --pkcs11 is required")]
+    MissingKeyOutput,
+    #[cfg(feature = "pkcs11")]
+    #[error("invalid PKCS #11 URI: {0}")]
+    Pkcs11Uri(#[source] Pkcs11UriError),
+    #[cfg(feature = "pkcs11")]
+    #[error(transparent)]
+    Pkcs11(#[from] Box<Pkcs11Error>),
+    #[cfg(not(feature = "pkcs11"))]
+    #[error("this program has no PKCS #11 (feature pkcs11)")]
+    NoPkcs11,
     #[error("--as member needs --member-key")]
     MissingMemberKey,
     #[error("--as organisation does not allow --member-key")]

@@ -7,12 +7,13 @@ mod chain_file;
 mod command;
 mod failure;
 mod input;
-mod key_file;
+mod key_source;
 mod organisation_chain;
 mod output;
 mod report;
 mod terminal;
 mod text;
+mod token_key;
 
 use std::process::ExitCode;
 
@@ -78,6 +79,7 @@ mod tests {
             "kliento issue --org example.com --key k --chain c --audience a",
             "kliento issue --member-bundle b --member-key k --audience a",
             "kliento key public --key k",
+            "kliento key generate --pkcs11 pkcs11:object=k",
             "kliento member issue --org example.com --key k --chain c --member-key m --ttl 30d",
             "kliento serve",
             #[cfg(unix)]

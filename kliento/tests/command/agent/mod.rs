@@ -1,7 +1,7 @@
 //! `kliento agent`, over real sockets.
 
 mod durability;
-mod fixture;
+pub(crate) mod fixture;
 mod hostile;
 mod identities;
 mod resolver;

@@ -1,14 +1,15 @@
 //! `kliento key`: keys of organisations and members.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kliento::issue::{KeyAlgorithm, PublicKey, RsaSigner};
 
 use crate::failure::Failure;
-use crate::key_file::KeyFile;
+use crate::key_source::KeySource;
 use crate::output;
 use crate::report::Status;
 use crate::terminal;
+use crate::token_key::TokenKey;
 
 /// Generate private keys, and print their public keys
 #[derive(clap::Subcommand)]
@@ -28,7 +29,8 @@ impl Command {
 
 /// Generate a private RSA key, for an organisation or a member
 ///
-/// The file is PKCS #8 in PEM, not encrypted, and only its owner can read it (mode 0600).
+/// The file is PKCS #8 in PEM, not encrypted, and only its owner can read it (mode 0600). With
+/// --pkcs11 there is no file: the key is in an HSM.
 #[derive(clap::Args)]
 pub(crate) struct Generate {
     /// The size of the modulus, in bits
@@ -36,20 +38,51 @@ pub(crate) struct Generate {
     bits: KeyAlgorithm,
 
     /// The file to write, which must not exist, or a device or pipe
-    #[arg(short, long, value_name = "KEY.pem")]
-    output: PathBuf,
+    #[arg(
+        short,
+        long,
+        value_name = "KEY.pem",
+        required_unless_present = "token_key",
+        conflicts_with = "token_key"
+    )]
+    output: Option<PathBuf>,
+
+    /// Generate the key in an HSM, which it cannot leave, with this PKCS #11 URI
+    ///
+    /// The URI (RFC 7512) names the token, the new key, the PKCS #11 library and a file with the PIN:
+    /// `pkcs11:token=T;object=NAME?module-path=LIBRARY&pin-source=file:PIN`. The token must not have
+    /// such a key.
+    #[arg(long = "pkcs11", value_name = "URI")]
+    token_key: Option<TokenKey>,
 }
 
 impl Generate {
     fn run(&self) -> Result<Status, Failure> {
-        output::check_absent(&self.output)?;
+        match (&self.output, &self.token_key) {
+            (_, Some(key)) => self.generate_in_token(key),
+            (Some(path), None) => self.generate_file(path),
+            (None, None) => Err(Failure::MissingKeyOutput),
+        }
+    }
+
+    fn generate_in_token(&self, key: &TokenKey) -> Result<Status, Failure> {
+        let bits = modulus_bits(self.bits);
+        let progress = terminal::progress(&format!("generating an RSA key of {bits} bits"));
+        key.generate(self.bits)?;
+        drop(progress);
+        terminal::print(&format!("generated {}: a private RSA key of {bits} bits\n", key.name()))?;
+        Ok(Status::Valid)
+    }
+
+    fn generate_file(&self, path: &Path) -> Result<Status, Failure> {
+        output::check_absent(path)?;
         let bits = modulus_bits(self.bits);
         let progress = terminal::progress(&format!("generating an RSA key of {bits} bits"));
         let key = RsaSigner::generate(self.bits).map_err(Failure::KeyGeneration)?;
         let pem = key.to_pkcs8_pem().map_err(Failure::KeyGeneration)?;
         drop(progress);
-        let destination = output::create(&self.output, pem.as_bytes(), output::FileMode::Private)?;
-        let path = self.output.display();
+        let destination = output::create(path, pem.as_bytes(), output::FileMode::Private)?;
+        let path = path.display();
         let summary = format!("wrote {path}: a private RSA key of {bits} bits\n");
         terminal::print_summary(&summary, destination)?;
         Ok(Status::Valid)
@@ -58,12 +91,12 @@ impl Generate {
 
 /// Print the public key of a private key, for `kliento member issue`
 ///
-/// The output is a SubjectPublicKeyInfo in PEM, which is not secret.
+/// The output is a `SubjectPublicKeyInfo` in PEM, which is not secret.
 #[derive(clap::Args)]
 pub(crate) struct Public {
-    /// The private key, in PEM
+    /// The private key: a file in PEM, or a PKCS #11 URI
     #[arg(long, value_name = "KEY.pem")]
-    key: KeyFile,
+    key: KeySource,
 
     /// The file to write or replace [default: standard output]
     #[arg(short, long, value_name = "KEY.pub")]
@@ -72,7 +105,7 @@ pub(crate) struct Public {
 
 impl Public {
     fn run(&self) -> Result<Status, Failure> {
-        let key = PublicKey::from_signer(&self.key.read()?)?;
+        let key = PublicKey::from_signer(&self.key.open()?)?;
         let pem = key.to_pem()?;
         let Some(path) = &self.output else {
             terminal::print(&pem)?;

@@ -14,7 +14,7 @@ use crate::arguments::{now, parse_days, parse_instant, whole_second};
 use crate::chain_file::ChainFile;
 use crate::failure::Failure;
 use crate::input::InputSource;
-use crate::key_file::{KeyFile, PublicKeyFile};
+use crate::key_source::{KeySource, PublicKeyFile};
 use crate::organisation_chain::{OrganisationChain, warn_of_shared_key};
 use crate::output::{self, FileMode};
 use crate::report::Status;
@@ -59,17 +59,17 @@ pub(crate) struct Issue {
     #[arg(long)]
     bot: bool,
 
-    /// The organisation's private key, in PEM
+    /// The organisation's private key: a file in PEM, or a PKCS #11 URI
     #[arg(long, value_name = "KEY.pem")]
-    key: KeyFile,
+    key: KeySource,
 
     /// The member's public key, in PEM or DER, such as from `kliento key public`
     #[arg(long, value_name = "KEY.pub")]
     member_public_key: Option<PublicKeyFile>,
 
-    /// The member's private key, in PEM, of which only the public key is used
+    /// The member's private key: a file in PEM, or a PKCS #11 URI, of which only the public key is used
     #[arg(long, value_name = "KEY.pem")]
-    member_key: Option<KeyFile>,
+    member_key: Option<KeySource>,
 
     /// The organisation's DNSSEC chain, from `kliento chain fetch` or `kliento mock`
     #[arg(long, value_name = "CHAIN.der")]
@@ -95,7 +95,7 @@ impl Issue {
             return Err(Failure::BinaryOnTerminal);
         }
         let member_key = self.member_public_key()?;
-        let key = self.key.read()?;
+        let key = self.key.open()?;
         let public_key = PublicKey::from_signer(&key)?;
         let chain = ChainFile::read(&self.chain)?;
         let messages = chain.messages()?;
@@ -117,7 +117,7 @@ impl Issue {
     fn member_public_key(&self) -> Result<PublicKey, Failure> {
         match (&self.member_public_key, &self.member_key) {
             (Some(file), _) => file.read(),
-            (None, Some(file)) => Ok(PublicKey::from_signer(&file.read()?)?),
+            (None, Some(file)) => Ok(PublicKey::from_signer(&file.open()?)?),
             (None, None) => Err(Failure::MissingMemberKey),
         }
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kliento::issue::{Signer as _, txt_record};
 use kliento::{OrganisationName, Period, Timestamp};
 use veraid::testing::{MockEnvironment, MockError};
 use veraid::{Dialect, DnssecChain};
@@ -10,7 +11,7 @@ use veraid::{Dialect, DnssecChain};
 use super::txt_record::TtlOverride;
 use crate::arguments::{now, whole_second};
 use crate::failure::Failure;
-use crate::key_file::KeyFile;
+use crate::key_source::KeySource;
 use crate::output::{self, FileMode};
 use crate::report::Status;
 use crate::terminal;
@@ -26,9 +27,9 @@ pub(crate) struct Arguments {
     #[arg(long = "org", value_name = "ORG")]
     organisation: OrganisationName,
 
-    /// The organisation's private key, in PEM
+    /// The organisation's private key: a file in PEM, or a PKCS #11 URI
     #[arg(long, value_name = "KEY.pem")]
-    key: KeyFile,
+    key: KeySource,
 
     #[command(flatten)]
     ttl: TtlOverride,
@@ -44,18 +45,16 @@ impl Arguments {
     const AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
 
     pub(crate) fn run(&self) -> Result<Status, Failure> {
-        let key = self.key.read()?;
+        let key = self.key.open()?;
         let now = whole_second(now()?);
         let start = now.saturating_sub(Self::BEFORE).unwrap_or(Timestamp::MIN);
         let end = now.saturating_add(Self::AFTER).unwrap_or(Timestamp::MAX);
         let period = Period::new(start, end).unwrap_or(Period::at(now));
+        let record = txt_record(key.subject_public_key_info(), self.ttl.duration(), None)?;
         let mock = || -> Result<_, MockError> {
             let environment = MockEnvironment::new(period)?;
-            let organisation =
-                environment.organisation_with_key(self.organisation.as_str(), key)?;
-            let record = organisation.record(self.ttl.duration(), None)?;
-            let organisation = organisation.with_records(&[record], Dialect::Deployed)?;
-            Ok((organisation.chain().to_vec(), environment.trust_anchors()?))
+            let chain = environment.chain(&self.organisation, &[record], Dialect::Deployed)?;
+            Ok((chain, environment.trust_anchors()?))
         };
         let (messages, anchors) = mock().map_err(Box::new)?;
         let anchors: Vec<_> = anchors.iter().map(ToString::to_string).collect();

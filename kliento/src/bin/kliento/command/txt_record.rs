@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use kliento::issue::{Signer as _, TxtRecord};
+use kliento::issue::{Signer as _, TxtRecord, txt_record};
 use veraid::{Dialect, ObjectIdentifier};
 
 use crate::failure::Failure;
-use crate::key_file::KeyFile;
+use crate::key_source::KeySource;
 use crate::report::Status;
 use crate::terminal;
 
@@ -15,9 +15,9 @@ use crate::terminal;
 /// Publish a key for one organisation only: a signature for one could be presented as the other's.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The organisation's private key, in PEM
+    /// The organisation's private key: a file in PEM, or a PKCS #11 URI
     #[arg(long, value_name = "KEY.pem")]
-    key: KeyFile,
+    key: KeySource,
 
     #[command(flatten)]
     ttl: TtlOverride,
@@ -64,10 +64,9 @@ enum DialectArg {
 
 impl Arguments {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
-        let key = self.key.read()?;
-        let (algorithm, public_key) = (key.algorithm(), key.subject_public_key_info());
-        let record =
-            TxtRecord::new(algorithm, public_key, self.ttl.duration(), self.service.clone())?;
+        let key = self.key.open()?;
+        let public_key = key.subject_public_key_info();
+        let record = txt_record(public_key, self.ttl.duration(), self.service.clone())?;
         let dialect = match self.dialect {
             DialectArg::Deployed => Dialect::Deployed,
             DialectArg::Spec => Dialect::Spec,

@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::AgentFailure;
 use crate::arguments::parse_duration;
+use crate::key_source::KeySource;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -60,10 +61,12 @@ pub(super) struct Chain {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Identity {
-    pub(super) key: Option<PathBuf>,
+    #[serde(default, deserialize_with = "parse_optional")]
+    pub(super) key: Option<KeySource>,
     #[serde(default, deserialize_with = "parse_optional")]
     pub(super) member: Option<UserName>,
-    pub(super) member_key: Option<PathBuf>,
+    #[serde(default, deserialize_with = "parse_optional")]
+    pub(super) member_key: Option<KeySource>,
     pub(super) member_bundle: Option<PathBuf>,
     #[serde(default)]
     pub(super) exchange: Vec<Exchange>,
@@ -152,12 +155,12 @@ impl Config {
             &mut self.listen.socket,
             &mut self.chain.file,
             &mut self.chain.store,
-            &mut identity.key,
-            &mut identity.member_key,
             &mut identity.member_bundle,
         ];
+        let keys = [&mut identity.key, &mut identity.member_key].into_iter().flatten();
+        let keys = keys.filter_map(KeySource::file_mut);
         let jwts = identity.exchange.iter_mut().map(|exchange| &mut exchange.jwt_file);
-        for path in paths.into_iter().flatten().chain(jwts) {
+        for path in paths.into_iter().flatten().chain(keys).chain(jwts) {
             *path = folder.join(&*path);
         }
     }

@@ -1,19 +1,19 @@
 //! The chain and the tokens of a configuration.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
-use kliento::issue::{MemberIdBundle, RsaSigner};
+use kliento::issue::MemberIdBundle;
 use kliento::{Member, OrganisationName, Token, TrustAnchor};
 use kliento_tower::TrustAnchors;
 use kliento_tower::client::{ChainFile, ChainSource, LocalSigner, TokenAgent};
 use veraid::Certificate;
-use zeroize::Zeroizing;
 
 use super::AgentFailure;
 use super::config::{Chain, Config, Identity};
 use crate::failure::Failure;
 use crate::input::InputSource;
+use crate::key_source::KeySource;
 
 /// How often a chain in a file is read by default.
 const FILE_INTERVAL: Duration = Duration::from_secs(60);
@@ -135,15 +135,15 @@ fn signer(identity: &Identity, chain: &ChainSource) -> Result<LocalSigner, Failu
                 return Err(AgentFailure::Contradiction(contradiction).into());
             }
             check_member_bundle(bundle)?;
-            let signer = LocalSigner::member(bundle.as_path(), read_key(key)?, token);
+            let signer = LocalSigner::member(bundle.as_path(), key.open()?, token);
             Ok(signer.with_chain(chain.clone()))
         }
         (Some(key), None, member_key) => {
             let (organisation, chain) = (chain.organisation().clone(), chain.clone());
             let member = identity.member.clone().map_or(Member::Bot, Member::User);
-            let key = read_key(key)?;
+            let key = key.open()?;
             let signer = LocalSigner::self_certified(organisation, chain, member, key, token);
-            let member_key = member_key.as_ref().map(read_key).transpose()?;
+            let member_key = member_key.as_ref().map(KeySource::open).transpose()?;
             Ok(member_key.into_iter().fold(signer, LocalSigner::with_member_signer))
         }
         _ => Err(AgentFailure::Contradiction("identity.member-bundle needs member-key").into()),
@@ -160,14 +160,9 @@ fn with_settings(mut signer: LocalSigner, config: &Config) -> Result<LocalSigner
     Ok(signer)
 }
 
-fn read_key(path: &PathBuf) -> Result<RsaSigner, Failure> {
-    let pem = Zeroizing::new(InputSource::File(path.clone()).read()?);
-    RsaSigner::from_pem(&pem).map_err(|source| Failure::Key { path: path.clone(), source })
-}
-
 /// A bundle that is malformed now is an error of the configuration. Later it is one of a renewal.
-fn check_member_bundle(path: &PathBuf) -> Result<(), Failure> {
-    let octets = InputSource::File(path.clone()).read()?;
+fn check_member_bundle(path: &Path) -> Result<(), Failure> {
+    let octets = InputSource::File(path.to_owned()).read()?;
     MemberIdBundle::from_der(&octets).map_err(kliento::issue::TokenIssueError::from)?;
     Ok(())
 }

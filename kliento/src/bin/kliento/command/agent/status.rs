@@ -181,9 +181,8 @@ fn rows(report: &StatusReport) -> Vec<Row> {
         (printable(&certificate.name).into_owned(), period)
     });
     let tokens = report.tokens.iter().map(|token| {
-        let claims: String =
-            token.claims.iter().map(|(name, value)| format!(" {name}={value}")).collect();
-        let name = format!("{}{claims}", token.audience);
+        let claims = token.claims.iter().map(|(name, value)| format!(" {name}={value}"));
+        let name = format!("{}{}", token.audience, claims.collect::<Vec<_>>().concat());
         (printable(&name).into_owned(), period(&report.now, &token.valid_until))
     });
     let rows = chain.into_iter().chain(certificates).chain(tokens);

@@ -10,7 +10,7 @@ use super::{Arguments, IssuedToken};
 use crate::chain_file::ChainFile;
 use crate::failure::Failure;
 use crate::input::InputSource;
-use crate::key_file::KeyFile;
+use crate::key_source::KeySource;
 use crate::organisation_chain::{OrganisationChain, warn_of_shared_key};
 
 impl Arguments {
@@ -18,14 +18,14 @@ impl Arguments {
     pub(super) fn issue_by_member(
         &self,
         bundle: &InputSource,
-        key: &KeyFile,
+        key: &KeySource,
         request: &TokenRequest<'_>,
         issued_at: Timestamp,
     ) -> Result<IssuedToken, Failure> {
         let (octets, name) = (bundle.read()?, bundle.name());
         let mut id = MemberIdBundle::from_der(&octets)
             .map_err(|source| Failure::MemberBundle { name: name.clone(), source })?;
-        let signer = key.read()?;
+        let signer = key.open()?;
         if id.member_certificate().subject_public_key_info() != signer.subject_public_key_info() {
             return Err(Failure::MemberKeyMismatch { key: key.name(), bundle: name });
         }

@@ -9,7 +9,7 @@ use kliento::{Member, OrganisationName, Timestamp, TokenBundle};
 use super::{Arguments, IssuedToken};
 use crate::chain_file::ChainFile;
 use crate::failure::Failure;
-use crate::key_file::KeyFile;
+use crate::key_source::KeySource;
 use crate::organisation_chain::{OrganisationChain, warn_of_shared_key};
 use crate::terminal;
 
@@ -32,8 +32,8 @@ impl Arguments {
         else {
             return Err(Failure::MissingOrganisation);
         };
-        let member_key = self.member_key.as_ref().map(KeyFile::read).transpose()?;
-        let key = key.read()?;
+        let member_key = self.member_key.as_ref().map(KeySource::open).transpose()?;
+        let key = key.open()?;
         let chain = ChainFile::read(chain)?;
         let messages = chain.messages()?;
         let public_key = PublicKey::from_signer(&key)?;
@@ -47,7 +47,7 @@ impl Arguments {
         }
         let issuer = Issuer { organisation, messages: &messages, key: &key, public_key };
         let member = self.user.clone().map_or(Member::Bot, Member::User);
-        let member_key = member_key.as_ref().map(|key| -> &dyn Signer { key });
+        let member_key = member_key.as_deref().map(|key| -> &dyn Signer { key });
         let bundle = issuer.issue(request, &member, member_key)?;
         Ok(IssuedToken { bundle, subject: member.subject_id(organisation) })
     }

@@ -13,7 +13,7 @@ use kliento::{OrganisationName, Timestamp, Token, TokenBundle, UserName};
 use crate::arguments::{now, parse_instant, parse_ttl, parse_whole_seconds, whole_second};
 use crate::failure::Failure;
 use crate::input::InputSource;
-use crate::key_file::KeyFile;
+use crate::key_source::KeySource;
 use crate::output::{self, FileMode};
 use crate::report::Status;
 use crate::terminal;
@@ -47,22 +47,22 @@ pub(crate) struct Arguments {
     #[arg(long = "as", value_enum, value_name = "SIGNER")]
     signer: Option<SignerChoice>,
 
-    /// The organisation's private key, in PEM
+    /// The organisation's private key: a file in PEM, or a PKCS #11 URI
     #[arg(
         long,
         value_name = "KEY.pem",
         required_unless_present = "member_bundle",
         conflicts_with = "member_bundle"
     )]
-    key: Option<KeyFile>,
+    key: Option<KeySource>,
 
     /// The member id bundle of the signer, in place of --org, --member and --key
     #[arg(long, value_name = "MEMBER.vid", requires = "member_key")]
     member_bundle: Option<InputSource>,
 
-    /// The member's private key, in PEM
+    /// The member's private key: a file in PEM, or a PKCS #11 URI
     #[arg(long, value_name = "KEY.pem")]
-    member_key: Option<KeyFile>,
+    member_key: Option<KeySource>,
 
     /// The organisation's DNSSEC chain, from `kliento chain fetch` or `kliento mock`
     /// [default: the chain of the member id bundle]
