@@ -1,5 +1,7 @@
 //! Requests over HTTP/1 and HTTP/2 through Envoy.
 
+use std::slice;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::StatusCode;
@@ -91,7 +93,7 @@ async fn passes_the_largest_bundle_and_rejects_larger_headers() {
     let Some(proxied) = Proxied::start().await else { return };
     let (largest, padding) = proxied.issuer.largest();
     for (_, client) in clients() {
-        let request = proxied.get(&client, &[largest.clone()]);
+        let request = proxied.get(&client, slice::from_ref(&largest));
         assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
         let (_, headers) = proxied.received();
         let claims = URL_SAFE_NO_PAD.decode(&headers["kliento-claims"]).unwrap();

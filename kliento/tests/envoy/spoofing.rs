@@ -1,5 +1,6 @@
 //! `Kliento-*` headers of clients.
 
+use reqwest::header::HeaderValue;
 use reqwest::{StatusCode, Version};
 
 use crate::proxied::{Proxied, clients};
@@ -43,7 +44,7 @@ async fn sets_headers_without_value_for_a_bot() {
         let (_, headers) = proxied.received();
         assert_eq!(headers["kliento-subject"], "example.org");
         for name in ["kliento-user", "kliento-claim-role"] {
-            assert!(headers.get_all(name).iter().all(|value| value.is_empty()), "{headers:?}");
+            assert!(headers.get_all(name).iter().all(HeaderValue::is_empty), "{headers:?}");
         }
     }
 }

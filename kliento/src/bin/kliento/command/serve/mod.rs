@@ -147,7 +147,7 @@ impl Arguments {
         }
         let server = Server::new().with_max_concurrent_streams(MAX_CONCURRENT_STREAMS);
         let server = server.unwrap_or_default().with_exempt_proxies(proxies);
-        let served = async {
+        let running = async {
             tokio::select! {
                 summary = server.serve(listener, router, shutdown) => summary,
                 () = serve_metrics(metrics) => ShutdownSummary::default(),
@@ -161,11 +161,11 @@ impl Arguments {
                     None => ShutdownSummary::default(),
                 }
             };
-            let (api, ext_authz) = tokio::join!(served, ext_authz);
+            let (api, ext_authz) = tokio::join!(running, ext_authz);
             api.dropped_requests() + ext_authz.dropped_requests()
         };
         #[cfg(not(feature = "ext-authz"))]
-        let dropped_requests = served.await.dropped_requests();
+        let dropped_requests = running.await.dropped_requests();
         tracing::info!(dropped_requests, "stopped");
         Ok(())
     }
