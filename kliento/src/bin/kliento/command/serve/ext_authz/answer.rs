@@ -107,15 +107,15 @@ fn metadata(identity: &WorkloadIdentity) -> Struct {
     let mut fields = HashMap::from([
         ("subject".to_owned(), text(identity.subject())),
         ("organisation".to_owned(), text(identity.organisation())),
-        ("signer".to_owned(), text(identity.signer())),
+        ("signer".to_owned(), text(&identity.signer())),
         ("audience".to_owned(), text(identity.audience())),
-        ("valid_until".to_owned(), text(identity.valid_until())),
+        ("valid_until".to_owned(), text(&identity.valid_until())),
         ("claims".to_owned(), Value { kind: Some(Kind::StructValue(claims)) }),
     ]);
     fields.extend(identity.user().map(|user| ("user".to_owned(), text(user))));
     Struct { fields }
 }
 
-fn text(value: impl ToString) -> Value {
+fn text(value: &(impl ToString + ?Sized)) -> Value {
     Value { kind: Some(Kind::StringValue(value.to_string())) }
 }

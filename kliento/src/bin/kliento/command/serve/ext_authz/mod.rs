@@ -53,7 +53,7 @@ impl ExtAuthz {
     ) -> Self {
         let route = |audience: &String| (audience.clone(), Route::new(&authorizer, audience));
         let routes = audiences.iter().map(route).collect();
-        Self(Arc::new(Inner { routes, authorizer, removes_authorization }))
+        Self(Arc::new(Inner { authorizer, routes, removes_authorization }))
     }
 
     /// Serves until `shutdown` completes, and then the open calls; with gRPC's health service.
@@ -93,16 +93,14 @@ impl ExtAuthz {
         let Some(audience) = check.audience() else {
             return self.0.authorizer.authorize(&credentials).await;
         };
-        match self.0.routes.get(audience) {
-            Some(route) => route.authorize(&credentials).await,
-            None => {
-                if let Some(suppressed) = UNKNOWN_AUDIENCE.allow() {
-                    let audience = log_text(audience);
-                    event!(error, audience, suppressed, "Envoy has a route of an unknown audience");
-                }
-                self.0.authorizer.render(Unanswerable::UnknownAudience)
-            }
+        if let Some(route) = self.0.routes.get(audience) {
+            return route.authorize(&credentials).await;
         }
+        if let Some(suppressed) = UNKNOWN_AUDIENCE.allow() {
+            let audience = log_text(audience);
+            event!(error, audience, suppressed, "Envoy has a route of an unknown audience");
+        }
+        self.0.authorizer.render(Unanswerable::UnknownAudience)
     }
 }
 
