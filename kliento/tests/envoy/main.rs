@@ -17,5 +17,6 @@ mod failures;
 mod issuer;
 mod proxied;
 mod requests;
+mod routes;
 mod spoofing;
 mod upgrade;

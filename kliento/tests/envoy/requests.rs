@@ -116,7 +116,8 @@ async fn restricts_routes_to_their_audience() {
     let [api, billing] = AUDIENCES.map(|audience| proxied.issuer.valid_for(audience));
     for (path, credentials, status) in [
         ("/", &api, StatusCode::OK),
-        ("/", &billing, StatusCode::OK),
+        ("/billings", &api, StatusCode::OK),
+        ("/", &billing, StatusCode::UNAUTHORIZED),
         ("/billing/", &billing, StatusCode::OK),
         ("/billing/", &api, StatusCode::UNAUTHORIZED),
         // Only the configuration can set it.
@@ -129,8 +130,8 @@ async fn restricts_routes_to_their_audience() {
             assert_eq!(response.status(), status, "{path}");
             let headers = response.headers().clone();
             if status == StatusCode::UNAUTHORIZED {
-                let challenge =
-                    format!("Kliento realm=\"{}\", error=\"invalid_token\"", AUDIENCES[1]);
+                let audience = AUDIENCES[usize::from(path.starts_with("/billing/"))];
+                let challenge = format!("Kliento realm=\"{audience}\", error=\"invalid_token\"");
                 assert_eq!(headers[WWW_AUTHENTICATE], challenge.as_str());
                 let problem: Value = response.json().await.unwrap();
                 assert_eq!(problem["code"], "credentials_invalid");

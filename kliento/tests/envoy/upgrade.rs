@@ -12,7 +12,7 @@ const SWITCHING: &str =
     "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n";
 
 /// Reads the head of a message, and what follows it at once.
-async fn read_head(stream: &mut TcpStream) -> String {
+pub(crate) async fn read_head(stream: &mut TcpStream) -> String {
     let mut octets = Vec::new();
     while !octets.windows(4).any(|window| window == b"\r\n\r\n") {
         assert_ne!(stream.read_buf(&mut octets).await.unwrap(), 0, "the connection has ended");
