@@ -2,7 +2,11 @@
 
 use crate::with_each_proxy;
 
-with_each_proxy!(replaces_spoofed_headers, keeps_headers_that_connection_names);
+with_each_proxy!(
+    replaces_spoofed_headers,
+    keeps_headers_that_connection_names,
+    removes_upgrades_to_other_protocols
+);
 
 mod cases {
     use axum::http::Version;
@@ -52,6 +56,35 @@ mod cases {
             assert_eq!(received.get("kliento-user"), "carol");
             // The service may be a proxy itself.
             assert!(!received.get("connection").to_lowercase().contains("kliento"), "{received:?}");
+        }
+    }
+
+    /// After an upgrade, the proxy sees no requests any more (h2c smuggling).
+    pub(super) async fn removes_upgrades_to_other_protocols(proxy: Proxy) {
+        let fixture = Fixture::start(proxy).await;
+        for protocols in [
+            &["h2c"][..],
+            &["H2C"],
+            &["other"],
+            &["websocket, h2c"],
+            &["h2c,websocket"],
+            &["h2c", "websocket"],
+            &["websocket", "h2c"],
+            &["websocket/h2c"],
+        ] {
+            let mut headers = vec![
+                ("authorization", fixture.bundles.valid.as_str()),
+                // Caddy answers h2c itself, without TLS, if this names `HTTP2-Settings`.
+                ("connection", "Upgrade"),
+                // HAProxy rejects requests for a WebSocket without it.
+                ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+                ("http2-settings", "AAMAAABkAARAAAAAAAIAAAAA"),
+            ];
+            headers.extend(protocols.iter().map(|protocol| ("upgrade", *protocol)));
+            let received = fixture.get(Version::HTTP_11, &headers).await.received();
+            let upgrade = received.get("upgrade");
+            assert!(["", "websocket"].contains(&upgrade), "{protocols:?}: {received:?}");
+            assert_eq!(received.get("kliento-subject"), "carol@example.org");
         }
     }
 }
