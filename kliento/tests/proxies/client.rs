@@ -44,6 +44,15 @@ impl Connection {
     }
 
     pub(crate) async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> HttpResponse {
+        self.try_get(path, headers).await.unwrap()
+    }
+
+    /// Requests a path. A proxy may reset an HTTP/2 stream in place of a response.
+    pub(crate) async fn try_get(
+        &mut self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> hyper::Result<HttpResponse> {
         self.send(self.request(Method::GET, path, headers, "")).await
     }
 
@@ -57,7 +66,7 @@ impl Connection {
         let mut request = self.request(Method::POST, path, headers, message);
         request.headers_mut().insert(CONTENT_TYPE, "application/grpc".parse().unwrap());
         request.headers_mut().insert(TE, "trailers".parse().unwrap());
-        self.send(request).await
+        self.send(request).await.unwrap()
     }
 
     fn request(
@@ -78,7 +87,7 @@ impl Connection {
         headers.iter().fold(request, add).body(Full::from(body)).unwrap()
     }
 
-    async fn send(&mut self, request: Request<Full<Bytes>>) -> HttpResponse {
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<HttpResponse> {
         let response = match &mut self.sender {
             Sender::Http1(sender) => {
                 sender.ready().await.unwrap();
@@ -89,11 +98,11 @@ impl Connection {
                 sender.send_request(request).await
             }
         };
-        let (parts, body) = response.unwrap().into_parts();
-        let body = body.collect().await.unwrap();
+        let (parts, body) = response?.into_parts();
+        let body = body.collect().await?;
         let trailers = body.trailers().cloned().unwrap_or_default();
         let (status, headers, body) = (parts.status, parts.headers, body.to_bytes());
-        HttpResponse { status, headers, trailers, body }
+        Ok(HttpResponse { status, headers, trailers, body })
     }
 }
 

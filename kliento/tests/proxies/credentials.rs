@@ -111,7 +111,7 @@ mod cases {
         let rules = "[[allow]]\norganisations = ['*']\n[[quota]]\nrequests = 1\nperiod = 3600\n";
         file.write_all(rules.as_bytes()).unwrap();
         let options = ["--admission", file.path().to_str().unwrap()];
-        let fixture = Fixture::start_with(proxy, &options).await;
+        let fixture = Fixture::start_with(proxy, &options, &[]).await;
         let headers = [("authorization", fixture.bundles.valid.as_str())];
         fixture.get(VERSIONS[0], &headers).await.received();
         let response = fixture.get(VERSIONS[0], &headers).await;
@@ -134,8 +134,8 @@ mod cases {
         let value = format!("Kliento {}", "A".repeat(40_000));
         let response = fixture.get(VERSIONS[0], &[("authorization", &value)]).await;
         let expected = match proxy {
-            Proxy::Nginx => StatusCode::BAD_REQUEST,
-            Proxy::Caddy | Proxy::Haproxy => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Proxy::Nginx | Proxy::Haproxy => StatusCode::BAD_REQUEST,
+            Proxy::Caddy => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         };
         assert_eq!(response.status, expected, "{response:?}");
         assert_eq!(fixture.service.requests(), 0);

@@ -19,15 +19,20 @@ pub(crate) const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
 impl Fixture {
     pub(crate) async fn start(proxy: Proxy) -> Self {
-        Self::start_with(proxy, &[]).await
+        Self::start_with(proxy, &[], &[]).await
     }
 
-    /// Starts all of them, with further options of the authorizer.
-    pub(crate) async fn start_with(proxy: Proxy, options: &[&str]) -> Self {
+    /// Starts all of them, with further options of the authorizer, and replacements in the
+    /// configuration of the proxy.
+    pub(crate) async fn start_with(
+        proxy: Proxy,
+        options: &[&str],
+        replacements: &[(&str, &str)],
+    ) -> Self {
         let bundles = Bundles::get();
         let authorizer = Authorizer::start(bundles, options);
         let service = Service::start().await;
-        let proxy = proxy.start(&authorizer.address, &service.address);
+        let proxy = proxy.start(&authorizer.address, &service.address, replacements);
         Self { bundles, authorizer, service, proxy }
     }
 

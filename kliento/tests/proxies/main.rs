@@ -16,6 +16,7 @@ mod client;
 mod credentials;
 mod documentation;
 mod fixture;
+mod haproxy;
 mod outages;
 mod protocols;
 mod proxy;

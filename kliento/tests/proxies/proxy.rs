@@ -33,13 +33,21 @@ pub(crate) struct RunningProxy {
 }
 
 impl Proxy {
-    pub(crate) fn start(self, authorizer: &str, service: &str) -> RunningProxy {
+    /// Starts the proxy, with replacements in its documented configuration.
+    pub(crate) fn start(
+        self,
+        authorizer: &str,
+        service: &str,
+        replacements: &[(&str, &str)],
+    ) -> RunningProxy {
         // Another process may take a port before the proxy does.
         for _ in 0..20 {
             let directory = tempfile::tempdir().unwrap();
             let [first, second] = free_addresses();
             let second = if self == Self::Nginx { second } else { first.clone() };
             let adapt = |text: &str| {
+                let replace = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
+                let text = replacements.iter().fold(text.to_owned(), replace);
                 text.replace("127.0.0.1:8080", authorizer)
                     .replace("127.0.0.1:3000", service)
                     .replace("127.0.0.1:8000", &first)

@@ -19,6 +19,19 @@ local function values(list)
     return copy
 end
 
+-- HAProxy does not say whether there was room for a header.
+local function set_identity(http, headers)
+    for _, name in ipairs(identity) do
+        http:req_set_header(name, values(headers[name])[1] or "")
+    end
+    local found = http:req_get_headers()
+    for _, name in ipairs(identity) do
+        local set = values(found[name])
+        if #set ~= 1 or set[1] ~= (values(headers[name])[1] or "") then return false end
+    end
+    return true
+end
+
 core.register_action("kliento", { "http-req" }, function(txn)
     local answer = core.httpclient():get{
         url = url,
@@ -30,10 +43,12 @@ core.register_action("kliento", { "http-req" }, function(txn)
     }
     local headers = answer and answer.headers or {}
     if answer and answer.status == 200 then
-        for _, name in ipairs(identity) do
-            txn.http:req_set_header(name, values(headers[name])[1] or "")
+        if set_identity(txn.http, headers) then
+            -- The configuration denies requests without it.
+            txn:set_var("txn.kliento", true)
+            return
         end
-        return
+        return txn:done(txn:reply{ status = 431 })
     end
     local reply = txn:reply()
     if answer and rejections[answer.status] then
