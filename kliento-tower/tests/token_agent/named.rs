@@ -20,9 +20,10 @@ struct Zone {
     /// Its name, with the final dot.
     name: &'static str,
     records: String,
-    key_signing_key: String,
+    /// The key-signing key.
+    secure_entry_point: String,
     /// The published zone-signing keys. The last one signs.
-    zone_signing_keys: Vec<String>,
+    signing_keys: Vec<String>,
 }
 
 /// The root, `test.` and `example.test.` on one server, and a resolver that caches.
@@ -59,11 +60,11 @@ impl NameServers {
         let path = directory.path();
         write(path, "hints", ". 3600 IN NS ns.test.\nns.test. 3600 IN A 127.0.0.1\n");
         // Resolvers do not cache the TXT records, but the keys that sign them.
-        let txt = format!("_veraid 0 TXT \"{text}\"\n");
+        let organisation = format!("_veraid 0 TXT \"{text}\"\n");
         let zones = [
             Zone::new(path, ".", "test NS ns.test.\nns.test A 127.0.0.1\n".to_owned()),
             Zone::new(path, "test.", "ns A 127.0.0.1\nexample NS ns\n".to_owned()),
-            Zone::new(path, "example.test.", txt),
+            Zone::new(path, "example.test.", organisation),
         ];
         let ports = Ports::reserve();
         Self { zones, authority: None, resolver: None, ports, directory }
@@ -71,7 +72,7 @@ impl NameServers {
 
     /// Returns the root's key-signing key.
     pub(crate) fn trust_anchors(&self) -> TrustAnchors {
-        let key = &self.zones[Self::ROOT].key_signing_key;
+        let key = &self.zones[Self::ROOT].secure_entry_point;
         let record = run(self.directory.path(), "dnssec-dsfromkey", ["-2", key.as_str()]);
         TrustAnchors::new([record.trim().parse().unwrap()])
     }
@@ -141,9 +142,9 @@ impl NameServers {
 
 impl Zone {
     fn new(directory: &Path, name: &'static str, records: String) -> Self {
-        let key_signing_key = generate(directory, &["-f", "KSK"], name);
-        let zone_signing_keys = vec![generate(directory, &[], name)];
-        Self { name, records, key_signing_key, zone_signing_keys }
+        let secure_entry_point = generate(directory, &["-f", "KSK"], name);
+        let signing_keys = vec![generate(directory, &[], name)];
+        Self { name, records, secure_entry_point, signing_keys }
     }
 
     fn file(&self) -> String {
@@ -153,19 +154,20 @@ impl Zone {
     fn roll(&mut self, directory: &Path, roll: Roll) {
         match roll {
             Roll::None => return,
-            Roll::Prepublished if self.zone_signing_keys.len() > 1 => {
-                self.zone_signing_keys.remove(0);
+            Roll::Prepublished if self.signing_keys.len() > 1 => {
+                self.signing_keys.remove(0);
             }
             Roll::Prepublished => {}
-            Roll::Abrupt => self.zone_signing_keys.clear(),
+            Roll::Abrupt => self.signing_keys.clear(),
         }
-        self.zone_signing_keys.push(generate(directory, &[], self.name));
+        self.signing_keys.push(generate(directory, &[], self.name));
     }
 
     fn sign(&self, directory: &Path, from: Timestamp, until: Timestamp) {
-        let Self { name, records, key_signing_key, zone_signing_keys } = self;
-        let keys = zone_signing_keys.iter().chain([key_signing_key]);
-        let keys: String = keys.map(|key| format!("$INCLUDE {key}.key\n")).collect();
+        let Self { name, records, secure_entry_point, signing_keys } = self;
+        let keys = signing_keys.iter().chain([secure_entry_point]);
+        let keys: Vec<String> = keys.map(|key| format!("$INCLUDE {key}.key\n")).collect();
+        let keys = keys.concat();
         let text = format!(
             "$TTL 3600\n$ORIGIN {name}\n@ SOA ns.test. hostmaster.test. 1 7200 3600 86400 3600\n\
              @ NS ns.test.\n{records}{keys}"
@@ -176,9 +178,9 @@ impl Zone {
             let digits = time.to_string();
             digits.chars().filter(char::is_ascii_digit).collect::<String>()
         });
-        let signer = zone_signing_keys.last().unwrap();
+        let signer = signing_keys.last().unwrap();
         let arguments = format!(
-            "-q -P -g -s {from} -e {until} -o {name} -k {key_signing_key} {} {signer}",
+            "-q -P -g -s {from} -e {until} -o {name} -k {secure_entry_point} {} {signer}",
             self.file()
         );
         run(directory, "dnssec-signzone", arguments.split_whitespace());
