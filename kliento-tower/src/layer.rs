@@ -24,10 +24,11 @@ use crate::{
 /// [`Self::with_admission`].
 ///
 /// A request with a valid `Authorization: Kliento <base64>` header reaches the inner service with a
-/// [`WorkloadIdentity`] in its extensions. By default all other requests are rejected: 401 if the
-/// credentials are missing or invalid, 403 if the workload is not allowed, 429 if its organisation
-/// has exceeded its quota, 503 if the credentials cannot be checked. The response carries problem details, or a gRPC status for gRPC
-/// requests, and the typed [`Rejection`](crate::Rejection) in its extensions.
+/// [`WorkloadIdentity`](crate::WorkloadIdentity) in its extensions. By default all other requests
+/// are rejected: 401 if the credentials are missing or invalid, 403 if the workload is not allowed,
+/// 429 if its organisation has exceeded its quota, 503 if the credentials cannot be checked. The
+/// response carries problem details, or a gRPC status for gRPC requests, and the typed
+/// [`Rejection`](crate::Rejection) in its extensions.
 ///
 /// # Rules
 /// - The audience of the token must equal one of the layer's, octet for octet. Request data such as

@@ -27,7 +27,7 @@ use crate::{Clock, SettingError, SystemClock};
 /// is renewed (`kliento chain fetch`): it is re-read for each signature. Or let a
 #[cfg_attr(
     feature = "agent",
-    doc = "[`ChainSource`] keep the chain fresh: see [`Self::with_chain`]."
+    doc = "[`ChainSource`](super::ChainSource) keep the chain fresh: see [`Self::with_chain`]."
 )]
 #[cfg_attr(not(feature = "agent"), doc = "`ChainSource` (feature `agent`) keep the chain fresh.")]
 ///
