@@ -55,6 +55,7 @@ impl Names {
         texts.into_iter().try_for_each(|text| self.add_subject(text.as_ref()).map(drop))
     }
 
+    #[cfg(feature = "admission-file")]
     pub(crate) const fn has_every_organisation(&self) -> bool {
         self.has_every_organisation
     }
