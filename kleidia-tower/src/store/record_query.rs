@@ -42,10 +42,12 @@ impl RecordQuery {
         let mut statement = Self { sql: String::new(), values: Vec::new(), marker };
         let alternatives = statement.alternatives(query);
         let conditions = statement.conditions(query);
+        let before = query.before.map(|before| statement.integer(sql_number(before)));
         let all = [alternatives.all, conditions.clone()].concat();
         let from = pivots.from.map(|pivot| statement.integer(pivot));
         let until = pivots.until.map(|pivot| statement.integer(pivot));
         let mut range = conditions;
+        range.extend(before.iter().map(|before| format!("sequence < {before}")));
         range.extend(from.iter().map(|from| format!("sequence >= {from}")));
         range.extend(until.iter().map(|until| format!("sequence < {until}")));
         let limit = statement.integer(sql_limit(query.limit));
@@ -62,9 +64,14 @@ impl RecordQuery {
         // Records with times in the range and numbers out of it. As `sequence + 0`, the number is
         // only in the index of times, which the database has to use then.
         let mut out_of_range = |condition: String| {
-            parts.push(part(&[&all[..], &[condition]].concat(), "sequence + 0"));
+            let mut conditions = [&all[..], &[condition]].concat();
+            conditions.extend(before.iter().map(|before| format!("sequence + 0 < {before}")));
+            parts.push(part(&conditions, "sequence + 0"));
         };
-        if let Some(until) = &until {
+        // None if all numbers from the pivot on are excluded.
+        let is_empty = pivots.until.zip(query.before);
+        let is_empty = is_empty.is_some_and(|(pivot, before)| sql_number(before) <= pivot);
+        if let Some(until) = until.as_ref().filter(|_| !is_empty) {
             out_of_range(format!("sequence + 0 >= {until}"));
         }
         if let Some(from) = &from {
@@ -119,7 +126,7 @@ impl RecordQuery {
         Alternatives { parts: kinds.into_iter().map(kind).flat_map(of_kind).collect(), all }
     }
 
-    /// Returns the conditions of each part.
+    /// Returns the conditions of each part, except those on the number.
     fn conditions(&mut self, query: &AuditQuery) -> Vec<String> {
         let mut conditions = Vec::new();
         if let Some(id) = query.user_id {
@@ -131,10 +138,6 @@ impl RecordQuery {
         }
         if let Some(until) = query.until {
             conditions.push(format!("at < {}", self.integer(ceil_second(until))));
-        }
-        if let Some(before) = query.before {
-            let before = i64::try_from(before).unwrap_or(i64::MAX);
-            conditions.push(format!("sequence < {}", self.integer(before)));
         }
         conditions
     }
@@ -154,6 +157,10 @@ impl RecordQuery {
 struct Alternatives {
     parts: Vec<String>,
     all: Vec<String>,
+}
+
+fn sql_number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn not_in(column: &str, names: &str) -> String {

@@ -47,6 +47,11 @@ fn queries() -> Vec<(AuditQuery, i64)> {
         {
             queries.push((AuditQuery { kind, from, until, ..base() }, blocks));
         }
+        // The next page of a query for a time.
+        for before in [29_000, 500] {
+            let (before, until) = (Some(before), time(30_000));
+            queries.push((AuditQuery { kind, before, until, ..base() }, blocks));
+        }
     }
     queries.push((AuditQuery { user: user("user0"), until: time(30_000), ..base() }, blocks));
     queries

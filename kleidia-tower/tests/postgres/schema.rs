@@ -74,6 +74,34 @@ async fn migrates_schema_of_the_first_version() {
     }
 }
 
+/// As a backup does, another session reads the log meanwhile. An index that was not finished is an error.
+#[tokio::test]
+async fn migrates_without_a_wait_for_readers_of_the_log() {
+    const FIRST: &str = include_str!("../../migrations/postgres/1_initial.sql");
+    let (server, name, url) = new_database();
+    server.execute(&name, FIRST);
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    client.batch_execute("BEGIN; LOCK TABLE audit IN ACCESS SHARE MODE").await.unwrap();
+    let store = PostgresStore::open(&url, audit_key()).await.unwrap();
+    create(&store, "alice").await;
+    let left = "SELECT count(*) FROM pg_indexes WHERE indexname IN ('audit_of_kind', 'audit_at')";
+    assert_eq!(server.execute(&name, left), "2");
+    drop(client);
+    connection.await.unwrap().unwrap();
+
+    let (server, name, url) = new_database();
+    server.execute(&name, FIRST);
+    server.execute(&name, "CREATE INDEX audit_time ON audit USING brin (at, (sequence + 0))");
+    server.execute(
+        &name,
+        "UPDATE pg_index SET indisvalid = FALSE WHERE indexrelid = 'audit_time'::regclass",
+    );
+    let opened = PostgresStore::open(&url, audit_key()).await;
+    assert!(opened.is_err(), "{opened:?}");
+    assert_eq!(server.execute(&name, "SELECT version FROM kleidia_schema"), "1");
+}
+
 /// A newer node adds a column while an older one has prepared its statements.
 #[tokio::test]
 async fn older_node_continues_when_columns_are_added() {
