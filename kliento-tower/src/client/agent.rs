@@ -56,9 +56,9 @@ pub struct TokenAgent {
     permits: Arc<Semaphore>,
 }
 
-/// A source that is queried with a permit.
-struct LimitedSource {
-    source: Arc<dyn TokenBundleSource>,
+/// A signer that signs with a permit, since that takes a processor. Other sources wait for a network.
+struct LimitedSigner {
+    signer: LocalSigner,
     permits: Arc<Semaphore>,
 }
 
@@ -161,9 +161,7 @@ impl TokenAgent {
     }
 
     fn refresher(&self, token: &Token) -> Result<BundleRefresher, BundleError> {
-        let source =
-            LimitedSource { source: self.source(token)?, permits: Arc::clone(&self.permits) };
-        let source = VerifiedSource::new(source)
+        let source = VerifiedSource::new(self.source(token)?)
             .with_trust_anchors(Arc::clone(&self.anchors))
             .with_clock(Arc::clone(&self.clock));
         let mut refresher = BundleRefresher::new(source).for_audience(Some(token.audience()));
@@ -179,15 +177,16 @@ impl TokenAgent {
             return is_allowed.then(|| Arc::clone(source)).ok_or_else(error);
         }
         let signer = self.signer.clone().ok_or_else(|| SourceError::new("no signer"))?;
-        Ok(Arc::new(signer.with_token(token.clone())))
+        let (signer, permits) = (signer.with_token(token.clone()), Arc::clone(&self.permits));
+        Ok(Arc::new(LimitedSigner { signer, permits }))
     }
 }
 
 #[async_trait::async_trait]
-impl TokenBundleSource for LimitedSource {
+impl TokenBundleSource for LimitedSigner {
     async fn token_bundle(&self, audience: Option<&str>) -> Result<ExpiringBundle, SourceError> {
         let _permit = self.permits.acquire().await.map_err(SourceError::new)?;
-        self.source.token_bundle(audience).await
+        self.signer.token_bundle(audience).await
     }
 }
 

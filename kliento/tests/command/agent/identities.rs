@@ -9,6 +9,7 @@ use kliento::issue::{
     MemberCertificate, OrganisationCertificate, RsaSigner, Signer as _, member_id_bundle,
 };
 use kliento::{Member, Period, Timestamp};
+use reqwest::StatusCode;
 use tokio::net::TcpListener;
 use veraid::DnssecChain;
 
@@ -20,13 +21,17 @@ fn read_key(fixture: &Fixture, name: &str) -> RsaSigner {
 
 /// Replaces the configuration's identity, and returns the token that the agent hands out.
 async fn verified(fixture: &Fixture, identity: &str) -> serde_json::Value {
+    configure(fixture, identity);
+    let _agent = fixture.start();
+    let token = fixture.token().await;
+    fixture.verify(&format!("Kliento {}", token["token"].as_str().unwrap()))
+}
+
+fn configure(fixture: &Fixture, identity: &str) {
     let config = fs::read_to_string(fixture.path("agent.toml")).unwrap();
     let default = "key = \"organisation.pem\"\n            member = \"alice\"";
     assert!(config.contains(default));
     fixture.write_config(&config.replace(default, identity));
-    let _agent = fixture.start();
-    let token = fixture.token().await;
-    fixture.verify(&format!("Kliento {}", token["token"].as_str().unwrap()))
 }
 
 /// The organisation's key is not there, and the chain in the bundle is not that of the agent.
@@ -79,12 +84,11 @@ async fn signs_for_the_bot_or_with_a_key_of_the_member() {
     );
 }
 
-#[tokio::test]
-async fn exchanges_a_jwt_at_veraid_authority() {
-    let fixture = Fixture::new();
+/// Starts a service that exchanges a JWT for a token of dave, and returns the configuration.
+async fn authority(fixture: &Fixture, claims: &[&str]) -> String {
     let issue = ["issue", "--org", "example.com", "--member", "dave", "--key", "organisation.pem"];
     let rest = ["--chain", "chain.der", "--audience", AUDIENCE, "-o", "dave.bin"];
-    fixture.succeed(&[&issue[..], &rest].concat());
+    fixture.succeed(&[&issue[..], &rest, claims].concat());
     let bundle = fs::read(fixture.path("dave.bin")).unwrap();
     fs::write(fixture.path("jwt"), "eyJhbGciOiJSUzI1NiJ9.e30.c2ln\n").unwrap();
     let respond = move |headers: axum::http::HeaderMap| {
@@ -98,9 +102,26 @@ async fn exchanges_a_jwt_at_veraid_authority() {
     let url = format!("http://{}/credentials/signatureBundles/1", listener.local_addr().unwrap());
     let service = Router::new().route("/credentials/signatureBundles/1", get(respond));
     tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
-    let exchange = format!(
-        "[[identity.exchange]]\naudience = \"{AUDIENCE}\"\nurl = \"{url}\"\njwt-file = \"jwt\""
-    );
+    format!("[[identity.exchange]]\naudience = \"{AUDIENCE}\"\nurl = \"{url}\"\njwt-file = \"jwt\"")
+}
+
+#[tokio::test]
+async fn exchanges_a_jwt_at_veraid_authority() {
+    let fixture = Fixture::new();
+    let exchange = authority(&fixture, &["--claim", "permission=read-only"]).await;
     let verified = verified(&fixture, &exchange).await;
     assert_eq!(verified["subject"], "dave@example.com");
+    assert_eq!(verified["claims"]["permission"], "read-only");
+}
+
+#[tokio::test]
+async fn denies_exchanged_tokens_with_claims_that_no_rule_allows() {
+    let fixture = Fixture::new();
+    let exchange = authority(&fixture, &["--claim", "permission=all"]).await;
+    configure(&fixture, &exchange);
+    let agent = fixture.start();
+    let path = format!("/token?audience={AUDIENCE}");
+    let answer = fixture.get(&path).await;
+    answer.assert_problem(StatusCode::FORBIDDEN, "token_not_allowed");
+    assert!(agent.stop().contains("VeraId Authority added claims"));
 }

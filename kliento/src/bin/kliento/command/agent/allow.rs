@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kliento::Token;
+use axum::http::HeaderValue;
+use kliento::{Token, TokenBundle};
 
 use super::config::{Rule, Uids, Values};
 
@@ -42,6 +43,14 @@ impl AllowList {
     /// Returns whether one rule allows the caller this token, with all of its claims.
     pub(super) fn allows(&self, caller: Caller, token: &Token) -> bool {
         self.0.iter().any(|rule| rule.includes(caller) && rule.allows(token))
+    }
+
+    /// Returns whether one rule allows the caller the token of a bundle: VeraId Authority, and not
+    /// the caller, chooses the claims of those that are exchanged.
+    pub(super) fn allows_bundle(&self, caller: Caller, header: &HeaderValue) -> bool {
+        let token =
+            TokenBundle::from_authorization(header).and_then(|bundle| bundle.claimed_token());
+        token.is_ok_and(|token| self.allows(caller, &token))
     }
 
     /// Returns whether some rule allows all callers a token.

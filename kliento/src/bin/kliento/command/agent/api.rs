@@ -91,9 +91,13 @@ async fn token(
         return problem(&NOT_ALLOWED);
     }
     match service.agent.token(&token).await {
-        Ok(ready) => {
+        Ok(ready) if service.allow.allows_bundle(caller, ready.value()) => {
             service.record_token(None);
             no_store(respond(&ready, &headers))
+        }
+        Ok(_) => {
+            log_denial(Some(caller), "VeraId Authority added claims that are not allowed");
+            problem(&NOT_ALLOWED)
         }
         Err(error) => {
             service.record_token(Some(error.to_string()));

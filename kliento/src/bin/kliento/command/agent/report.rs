@@ -86,11 +86,16 @@ impl ChainReport {
             valid_from: text(chain.map(|chain| chain.period().start())),
             valid_until: text(chain.map(FreshChain::valid_until)),
             fetched_at: text(chain.map(FreshChain::fetched_at)),
-            next_fetch: text(status.next_fetch),
+            next_fetch: text(status.next_fetch.map(to_second)),
             error: status.error.map(|error| error.to_string()),
             store_error: status.store_error.map(|error| error.to_string()),
         }
     }
+}
+
+/// The delays between fetches are random, so their fractions of a second tell nothing.
+fn to_second(instant: Timestamp) -> Timestamp {
+    instant.round(jiff::Unit::Second).unwrap_or(instant)
 }
 
 impl PeriodReport {
