@@ -8,6 +8,7 @@ mod benches;
 mod blackbox;
 mod demo;
 mod failure;
+mod feature_sets;
 mod interop;
 mod metadata;
 mod msrv;

@@ -42,6 +42,8 @@ pub(crate) struct Package {
     /// `[package.metadata.public-dependencies]`.
     pub(crate) public: BTreeMap<String, String>,
     pub(crate) version: String,
+    /// The names of its features but `default`.
+    pub(crate) features: Vec<String>,
     /// The names of its benchmarks.
     pub(crate) benches: Vec<String>,
     is_member: bool,
@@ -76,6 +78,7 @@ impl Metadata {
                     is_published: package.get("publish").is_none_or(Value::is_null),
                     public: public(package),
                     version: package.get("version")?.as_str()?.to_owned(),
+                    features: features(package),
                     benches: benches(package),
                     is_member: members.contains(id),
                     dependencies: Vec::new(),
@@ -153,6 +156,11 @@ fn benches(package: &Value) -> Vec<String> {
     };
     let names = targets.filter(is_bench).filter_map(|target| target.get("name")?.as_str());
     names.map(str::to_owned).collect()
+}
+
+fn features(package: &Value) -> Vec<String> {
+    let features = package.get("features").and_then(Value::as_object).into_iter().flatten();
+    features.map(|(name, _)| name.clone()).filter(|name| name != "default").collect()
 }
 
 /// Returns the texts of a table `[package.metadata.NAME]`.

@@ -5,8 +5,7 @@ use std::process::Command;
 use crate::failure::Failure;
 use crate::metadata::Metadata;
 use crate::step::{cargo, output, run};
-use crate::test::feature_sets;
-use crate::{archives, benches, packages, public_api, quick_start};
+use crate::{archives, benches, feature_sets, packages, public_api, quick_start};
 
 /// Runs all checks of a release, and stops at the first that fails.
 pub(crate) fn check() -> Result<(), Failure> {
@@ -16,8 +15,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     archives::test_documentation()?;
     quick_start::check_examples()?;
     compare_with_last_release()?;
-    packages::install_subcommand(&packages::CARGO_HACK)?;
-    run("pairs of features", &mut feature_sets(&["--feature-powerset", "--depth", "2"])?)?;
+    feature_sets::lint_pairs(&metadata)?;
     let mut default_features = cargo(&["test"]);
     let published = metadata.members().filter(|package| package.is_published);
     default_features.args(published.map(|package| format!("--package={}", package.name)));

@@ -4,10 +4,11 @@ use std::env;
 use std::process::Command;
 
 use crate::failure::Failure;
-use crate::metadata::Metadata;
 use crate::node::Node;
 use crate::step::{self, Count, cargo, run, run_tests};
-use crate::{advisories, axe, blackbox, interop, msrv, packages, quick_start, tidy, wheels};
+use crate::{
+    advisories, axe, blackbox, feature_sets, interop, msrv, packages, quick_start, tidy, wheels,
+};
 
 /// Runs all checks and tests, and stops at the first that fails.
 pub(crate) fn run_all(count: &mut Count) -> Result<(), Failure> {
@@ -46,8 +47,7 @@ fn checks() -> Result<(), Failure> {
     run("lints", &mut lints())?;
     run("documentation", &mut documentation())?;
     run("lints of the fuzz targets", &mut fuzz_lints())?;
-    packages::install_subcommand(&packages::CARGO_HACK)?;
-    run("each feature alone", &mut feature_sets(&["--each-feature"])?)?;
+    feature_sets::lint_few()?;
     packages::install_subcommand(&packages::CARGO_DENY)?;
     run("dependencies", &mut cargo(&["deny", "check", "bans", "licenses", "sources"]))?;
     advisories::check()?;
@@ -85,16 +85,4 @@ fn documentation() -> Command {
     let mut command = cargo(&["doc", "--workspace", "--all-features", "--no-deps"]);
     command.env("RUSTDOCFLAGS", "-D warnings");
     command
-}
-
-/// Returns the lints of published crates with sets of features that `cargo hack` chooses.
-/// [`lints`] covers all features together.
-pub(crate) fn feature_sets(sets: &[&str]) -> Result<Command, Failure> {
-    let mut command = cargo(&["hack", "clippy", "--exclude-all-features"]);
-    command.args(sets);
-    let metadata = Metadata::read()?;
-    let published = metadata.members().filter(|package| package.is_published);
-    command.args(published.map(|package| format!("--package={}", package.name)));
-    command.args(["--", "-D", "warnings"]);
-    Ok(command)
 }
