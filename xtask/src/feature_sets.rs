@@ -44,7 +44,7 @@ fn lints(package: &Package, features: &[&str]) -> Command {
 /// Each feature is in the sets of another combination of half of them, and no combination contains
 /// another (Sperner's theorem: no fewer sets would do).
 fn separating_sets(features: &[String]) -> Vec<Vec<&str>> {
-    let sets = (0_u32..).find(|sets| combinations(*sets).count() >= features.len()).unwrap_or(0);
+    let sets = (0..32).find(|sets| combinations(*sets).count() >= features.len()).unwrap_or(0);
     let members = |set: u32| {
         let pairs = features.iter().zip(combinations(sets));
         pairs.filter(move |(_, of)| of >> set & 1 == 1).map(|(name, _)| name.as_str())
