@@ -1,4 +1,4 @@
-//! Identifiers of users, sessions and refresh token families.
+//! Identifiers of users, sessions, factors and refresh token families.
 
 use std::fmt;
 use std::num::ParseIntError;
@@ -62,6 +62,11 @@ identifier! {
 identifier! {
     /// Identifies a session. It is not a secret, and a store never assigns it again.
     SessionId
+}
+
+identifier! {
+    /// Identifies a factor of an account. A store never assigns it again.
+    FactorId
 }
 
 identifier! {

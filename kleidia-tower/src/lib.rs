@@ -40,7 +40,7 @@ pub use http_guard::{
     Clock, ClockFn, FixedClock, GuardedService, HealthError, ProblemResponder, Responder,
     ResponseBody, ResponseFuture, SettingError, SystemClock, Timestamp, clock_fn,
 };
-pub use id::{FamilyId, SessionId, UserId};
+pub use id::{FactorId, FamilyId, SessionId, UserId};
 pub use invalid_field::InvalidField;
 pub use opaque_token::{TokenDigest, WrappedToken};
 pub use principal::Principal;

@@ -48,7 +48,7 @@ use std::sync::Arc;
 
 use crate::account::Account;
 use crate::rbac::{Permit, RoleName};
-use crate::session::{Session, SessionView};
+use crate::session::{AuthMethods, Session, SessionView};
 use crate::{ClientInfo, FamilyId, Principal, SessionId, Timestamp, UserId, UserName};
 
 /// Returns an active session of a user with these roles.
@@ -63,6 +63,8 @@ pub fn session(name: UserName, roles: impl IntoIterator<Item = RoleName>) -> Ses
         name,
         roles: roles.into_iter().collect(),
         is_disabled: false,
+        must_change_password: false,
+        is_erased: false,
         created_at: epoch,
         password_changed_at: epoch,
     };
@@ -73,6 +75,7 @@ pub fn session(name: UserName, roles: impl IntoIterator<Item = RoleName>) -> Ses
         client: ClientInfo::default(),
         created_at: epoch,
         authenticated_at: epoch,
+        methods: AuthMethods::password(),
         last_seen_at: epoch,
         expires_at: Timestamp::MAX,
         end: None,

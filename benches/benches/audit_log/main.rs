@@ -170,8 +170,8 @@ async fn refresh_bare(bare: Arc<Bare>, presented: u32, successor: u32) {
     .get(0);
     one(
         &transaction,
-        "SELECT id AS account, name, roles, is_disabled, created_at AS account_created_at, \
-         password_changed_at, password, previous_passwords FROM accounts WHERE id = $1 \
+        "SELECT id AS account, name, roles, is_disabled, must_change_password, is_erased, \
+         created_at AS account_created_at, password_changed_at, password, previous_passwords FROM accounts WHERE id = $1 \
          FOR NO KEY UPDATE",
         &[&user],
     )
@@ -188,7 +188,7 @@ async fn refresh_bare(bare: Arc<Bare>, presented: u32, successor: u32) {
     one(
         &transaction,
         "SELECT id, \"user\", family, ip, user_agent, created_at, authenticated_at, last_seen_at, \
-         expires_at, ended_at, end_reason, agent_key FROM sessions WHERE id = $1",
+         expires_at, ended_at, end_reason, agent_key, methods FROM sessions WHERE id = $1",
         &[&session],
     )
     .await;

@@ -4,20 +4,23 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kleidia_tower::account::{Account, AccountLookup, NewAccount, StoredPassword};
+use kleidia_tower::account::{
+    Account, AccountLookup, CodePurpose, EmailAddress, Factor, NewAccount, OneTimeCode, Profile,
+    StoredPassword,
+};
 use kleidia_tower::audit::{AuditKey, AuditQuery, AuditRecord, LogHash, LogKey};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::session::{
-    Session, SessionEnd, SessionEvent, SessionEvents, SessionLookup, SessionView,
+    AuthMethods, Session, SessionEnd, SessionEvent, SessionEvents, SessionLookup, SessionView,
 };
 use kleidia_tower::store::rows::{
-    AccountRows, AuditRows, Consumed, EventRows, FailureRow, FailureRows, FailureScope, LeafRow,
-    LogReads, LogState, Operation, OrphanRecords, RefreshTokenRow, RefreshTokenRows,
-    RefreshTokenState, RegisteredKey, RevokedFamily, Rows, SealedBatch, Sealing, SessionRows,
-    Transactional, UnsealedRecord,
+    AccountRows, AuditRows, Consumed, EventRows, FactorRows, FailureRow, FailureRows, FailureScope,
+    LeafRow, LogReads, LogState, OneTimeCodeRows, Operation, OrphanRecords, ProfileRows,
+    RefreshTokenRow, RefreshTokenRows, RefreshTokenState, RegisteredKey, RevokedFamily, Rows,
+    SealedBatch, Sealing, SessionRows, Transactional, UnsealedRecord,
 };
 use kleidia_tower::store::{PostgresStore, StoreError};
-use kleidia_tower::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
+use kleidia_tower::{FactorId, FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
 
 /// A store that runs the same transactions, without the records of the audit log.
 pub(crate) struct Unrecorded(pub(crate) PostgresStore);
@@ -46,15 +49,40 @@ forward!(AccountRows {
     fn lock_account(id: UserId) -> Option<(Account, StoredPassword)>;
     fn insert_account(new: &NewAccount, at: Timestamp) -> Option<Account>;
     fn set_roles(user: UserId, roles: &BTreeSet<RoleName>) -> ();
+    fn rename_account(user: UserId, name: &UserName) -> bool;
+    fn set_must_change_password(user: UserId, must_change: bool) -> ();
+    fn set_erased(user: UserId) -> ();
     fn set_disabled(user: UserId, is_disabled: bool) -> ();
     fn has_other_enabled(than: UserId, roles: &BTreeSet<RoleName>) -> bool;
     fn set_password(user: UserId, password: &StoredPassword, at: Option<Timestamp>) -> ();
+});
+
+forward!(ProfileRows {
+    fn profile(user: UserId) -> Profile;
+    fn put_profile(user: UserId, profile: &Profile) -> ();
+});
+
+forward!(OneTimeCodeRows {
+    fn code(digest: &TokenDigest, purpose: CodePurpose) -> Option<OneTimeCode>;
+    fn insert_code(code: &OneTimeCode) -> ();
+    fn take_code(digest: &TokenDigest, purpose: CodePurpose) -> Option<OneTimeCode>;
+    fn delete_codes(user: UserId, purpose: Option<CodePurpose>) -> u64;
+});
+
+forward!(FactorRows {
+    fn factors(user: UserId) -> Vec<Factor>;
+    fn factor_by_credential(credential: &[u8]) -> Option<Factor>;
+    fn insert_factor(factor: Factor) -> Option<Factor>;
+    fn update_factor(factor: &Factor) -> bool;
+    fn delete_factor(user: UserId, id: FactorId) -> bool;
+    fn delete_factors(user: UserId) -> u64;
 });
 
 forward!(SessionRows {
     fn session(user: UserId, id: SessionId) -> Option<Session>;
     fn insert_session(session: Session, token: TokenDigest) -> Session;
     fn extend_session(id: SessionId, expires_at: Timestamp, seen_at: Timestamp) -> bool;
+    fn set_authentication(id: SessionId, methods: AuthMethods, at: Timestamp) -> bool;
     fn set_agent_key(id: SessionId, key: &str) -> bool;
     fn touch_sessions(seen: &[(SessionId, Timestamp)]) -> ();
     fn active_sessions(user: UserId, now: Timestamp) -> Vec<Session>;
@@ -81,6 +109,8 @@ forward!(FailureRows {
     fn failures(name: &UserName, scope: FailureScope) -> Option<FailureRow>;
     fn put_failures(name: &UserName, scope: FailureScope, row: &FailureRow) -> ();
     fn clear_failures(name: &UserName) -> ();
+    fn move_failures(from: &UserName, to: &UserName) -> ();
+    fn delete_failures(name: &UserName) -> ();
     fn delete_excess_devices(name: &UserName, max: usize) -> ();
 });
 
@@ -127,6 +157,37 @@ impl Transactional for Unrecorded {
 
     async fn read_password_parameters(&self) -> Result<Vec<String>, StoreError> {
         self.0.read_password_parameters().await
+    }
+
+    async fn read_profiles(&self, users: &[UserId]) -> Result<Vec<(UserId, Profile)>, StoreError> {
+        self.0.read_profiles(users).await
+    }
+
+    async fn read_users_by_email(
+        &self,
+        address: &EmailAddress,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.0.read_users_by_email(address, limit).await
+    }
+
+    async fn read_code(
+        &self,
+        digest: &TokenDigest,
+        purpose: CodePurpose,
+    ) -> Result<Option<OneTimeCode>, StoreError> {
+        self.0.read_code(digest, purpose).await
+    }
+
+    async fn read_factors(&self, user: UserId) -> Result<Vec<Factor>, StoreError> {
+        self.0.read_factors(user).await
+    }
+
+    async fn read_factor_by_credential(
+        &self,
+        credential: &[u8],
+    ) -> Result<Option<Factor>, StoreError> {
+        self.0.read_factor_by_credential(credential).await
     }
 
     async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {

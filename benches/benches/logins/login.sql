@@ -26,8 +26,8 @@ INSERT INTO failures (name_digest, source, failures, pending, pending_at,
     pending_at = :at, last_failure_at = 0, locked_until = 0, forgotten_at = 0,
     succeeded_at = :at, expires_at = :expires_at;
 COMMIT;
-SELECT id AS account, name, roles, is_disabled,
-    created_at AS account_created_at, password_changed_at, password, previous_passwords
+SELECT accounts.id AS account, name, roles, is_disabled, must_change_password, is_erased,
+    accounts.created_at AS account_created_at, password_changed_at, password, previous_passwords
     FROM accounts WHERE name = :name;
 WITH RECURSIVE used (parameters) AS
     (SELECT min(password_parameters) FROM accounts
@@ -36,9 +36,9 @@ WITH RECURSIVE used (parameters) AS
         WHERE parameters IS NOT NULL)
     SELECT parameters FROM used WHERE parameters IS NOT NULL;
 START TRANSACTION ISOLATION LEVEL READ COMMITTED;
-WITH locked AS MATERIALIZED (SELECT id AS account, name, roles,
-    is_disabled, created_at AS account_created_at, password_changed_at, password,
-    previous_passwords FROM accounts WHERE id = :name FOR NO KEY UPDATE)
+WITH locked AS MATERIALIZED (SELECT accounts.id AS account, name, roles,
+    is_disabled, must_change_password, is_erased, accounts.created_at AS account_created_at,
+    password_changed_at, password, previous_passwords FROM accounts WHERE id = :name FOR NO KEY UPDATE)
     SELECT *, nextval('audit_sequence') AS sequence FROM locked
 \gset
 INSERT INTO failures (name_digest, source) VALUES (:name, '')
@@ -72,8 +72,8 @@ INSERT INTO failures (name_digest, source, failures, pending, pending_at,
 INSERT INTO families ("user") VALUES (:name) RETURNING id
 \gset family_
 INSERT INTO sessions ("user", family, token, ip, user_agent, created_at,
-    authenticated_at, last_seen_at, expires_at, agent_key)
-    VALUES (:name, :family_id, :token, '127.0.0.1', NULL, :at, :at, :at, :expires_at, NULL)
+    authenticated_at, last_seen_at, expires_at, agent_key, methods)
+    VALUES (:name, :family_id, :token, '127.0.0.1', NULL, :at, :at, :at, :expires_at, NULL, 'pwd')
     RETURNING id
 \gset session_
 WITH part_0 AS (INSERT INTO refresh_tokens (digest, family, session, expires_at)

@@ -22,6 +22,7 @@ const WARM_UP: Duration = Duration::from_secs(3);
 /// digests are shorter than those of the library.
 const ACCOUNTS: &str = "
     ALTER TABLE accounts DROP CONSTRAINT accounts_name_digest_check;
+    ALTER TABLE accounts DISABLE TRIGGER accounts_take_free_names;
     ALTER TABLE failures DROP CONSTRAINT failures_name_digest_check;
     ALTER TABLE sessions DROP CONSTRAINT sessions_token_check;
     ALTER TABLE refresh_tokens DROP CONSTRAINT refresh_tokens_digest_check,

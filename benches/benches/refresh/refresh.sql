@@ -10,15 +10,15 @@
 \set id :client_id + 1
 SELECT session, refresh_tokens.expires_at, consumed_at, is_revoked,
     authenticated_at, accounts.id AS account, name, roles, is_disabled,
-    accounts.created_at AS account_created_at, password_changed_at FROM refresh_tokens
+    must_change_password, is_erased, accounts.created_at AS account_created_at, password_changed_at FROM refresh_tokens
     LEFT JOIN families ON families.id = refresh_tokens.family
     LEFT JOIN sessions ON sessions.id = session
     LEFT JOIN accounts ON accounts.id = sessions."user" WHERE digest = :presented;
 START TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SELECT "user" FROM refresh_tokens JOIN families ON families.id = family WHERE digest = :presented;
-WITH locked AS MATERIALIZED (SELECT id AS account, name, roles,
-    is_disabled, created_at AS account_created_at, password_changed_at, password,
-    previous_passwords FROM accounts WHERE id = :id FOR NO KEY UPDATE)
+WITH locked AS MATERIALIZED (SELECT accounts.id AS account, name, roles,
+    is_disabled, must_change_password, is_erased, accounts.created_at AS account_created_at,
+    password_changed_at, password, previous_passwords FROM accounts WHERE id = :id FOR NO KEY UPDATE)
     SELECT *, nextval('audit_sequence') AS sequence FROM locked
 \gset
 SELECT digest, family, session, refresh_tokens.expires_at, consumed_at,
@@ -26,7 +26,7 @@ SELECT digest, family, session, refresh_tokens.expires_at, consumed_at,
     JOIN families ON families.id = family
     WHERE digest = :presented FOR NO KEY UPDATE OF refresh_tokens;
 SELECT id, "user", family, ip, user_agent, created_at, authenticated_at,
-    last_seen_at, expires_at, ended_at, end_reason, agent_key FROM sessions
+    last_seen_at, expires_at, ended_at, end_reason, agent_key, methods FROM sessions
     WHERE id = :id AND "user" = :id;
 UPDATE sessions SET expires_at = greatest(expires_at, :expires_at),
     last_seen_at = greatest(last_seen_at, :at) WHERE id = :id AND ended_at IS NULL;

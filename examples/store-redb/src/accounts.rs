@@ -6,29 +6,35 @@ use async_trait::async_trait;
 use kleidia_tower::account::{Account, AccountLookup, NewAccount, PasswordHash, StoredPassword};
 use kleidia_tower::rbac::RoleName;
 use kleidia_tower::store::StoreError;
-use kleidia_tower::store::rows::AccountRows;
-use kleidia_tower::{Timestamp, UserId};
+use kleidia_tower::store::rows::{AccountRows, name_digest};
+use kleidia_tower::{Timestamp, UserId, UserName};
 use redb::ReadableTable;
 
 use crate::store::RedbRows;
-use crate::tables::{ACCOUNTS, NAMES, PARAMETERS, get, next_id, put, unavailable};
+use crate::tables::{ACCOUNTS, Digest, NAMES, PARAMETERS, get, next_id, put, unavailable};
 use crate::values::AccountValue;
 
 /// Finds an account, in a transaction that reads or in one that writes.
 pub(crate) fn find(
     accounts: &impl ReadableTable<i64, &'static [u8]>,
-    names: &impl ReadableTable<&'static str, i64>,
+    names: &impl ReadableTable<Digest, i64>,
     key: AccountLookup<'_>,
 ) -> Result<Option<(Account, StoredPassword)>, StoreError> {
     let id = match key {
         AccountLookup::Id(id) => id,
         AccountLookup::Name(name) => {
-            let Some(id) = names.get(name.as_str()).map_err(unavailable)? else { return Ok(None) };
+            let found = names.get(&name_digest(name)).map_err(unavailable)?;
+            let Some(id) = found else { return Ok(None) };
             UserId::new(id.value())
         }
     };
     let found: Option<AccountValue> = get(accounts, id.get())?;
-    found.map(|value| value.decode(id)).transpose()
+    let found = found.map(|value| value.decode(id)).transpose()?;
+    // The table has the former names, too.
+    Ok(found.filter(|(account, _)| match key {
+        AccountLookup::Id(_) => true,
+        AccountLookup::Name(name) => account.name == *name,
+    }))
 }
 
 impl RedbRows {
@@ -55,6 +61,13 @@ impl RedbRows {
         let accounts = self.0.open_table(ACCOUNTS).map_err(unavailable)?;
         let names = self.0.open_table(NAMES).map_err(unavailable)?;
         find(&accounts, &names, key)
+    }
+
+    /// Returns the account that has a name or had it.
+    fn name_owner(&self, name: &UserName) -> Result<Option<UserId>, StoreError> {
+        let names = self.0.open_table(NAMES).map_err(unavailable)?;
+        let owner = names.get(&name_digest(name)).map_err(unavailable)?;
+        Ok(owner.map(|id| UserId::new(id.value())))
     }
 
     /// Counts a hash among those with its parameters, or no longer.
@@ -98,7 +111,7 @@ impl AccountRows for RedbRows {
         new: &NewAccount,
         at: Timestamp,
     ) -> Result<Option<Account>, StoreError> {
-        if self.find_account(AccountLookup::Name(&new.name))?.is_some() {
+        if self.name_owner(&new.name)?.is_some() {
             return Ok(None);
         }
         let account = Account {
@@ -106,11 +119,13 @@ impl AccountRows for RedbRows {
             name: new.name.clone(),
             roles: new.roles.clone(),
             is_disabled: false,
+            must_change_password: new.must_change_password,
+            is_erased: false,
             created_at: at,
             password_changed_at: at,
         };
         let mut names = self.0.open_table(NAMES).map_err(unavailable)?;
-        names.insert(new.name.as_str(), account.id.get()).map_err(unavailable)?;
+        names.insert(&name_digest(&new.name), account.id.get()).map_err(unavailable)?;
         drop(names);
         let password = StoredPassword { current: new.password.clone(), previous: Vec::new() };
         self.put_account(&account, &password)?;
@@ -124,6 +139,29 @@ impl AccountRows for RedbRows {
         roles: &BTreeSet<RoleName>,
     ) -> Result<(), StoreError> {
         self.change_account(user, |account, _| account.roles.clone_from(roles))
+    }
+
+    async fn rename_account(&mut self, user: UserId, name: &UserName) -> Result<bool, StoreError> {
+        if self.name_owner(name)?.is_some_and(|owner| owner != user) {
+            return Ok(false);
+        }
+        let mut names = self.0.open_table(NAMES).map_err(unavailable)?;
+        names.insert(&name_digest(name), user.get()).map_err(unavailable)?;
+        drop(names);
+        self.change_account(user, |account, _| account.name.clone_from(name))?;
+        Ok(true)
+    }
+
+    async fn set_must_change_password(
+        &mut self,
+        user: UserId,
+        must_change: bool,
+    ) -> Result<(), StoreError> {
+        self.change_account(user, |account, _| account.must_change_password = must_change)
+    }
+
+    async fn set_erased(&mut self, user: UserId) -> Result<(), StoreError> {
+        self.change_account(user, |account, _| account.is_erased = true)
     }
 
     async fn set_disabled(&mut self, user: UserId, is_disabled: bool) -> Result<(), StoreError> {

@@ -77,6 +77,21 @@ impl FailureRows for RedbRows {
         Ok(())
     }
 
+    async fn move_failures(&mut self, from: &UserName, to: &UserName) -> Result<(), StoreError> {
+        self.delete_failures(to).await?;
+        for (scope, row) in self.rows_of(from)? {
+            self.put(to, &scope, &row)?;
+        }
+        self.delete_failures(from).await
+    }
+
+    async fn delete_failures(&mut self, name: &UserName) -> Result<(), StoreError> {
+        for (scope, _) in self.rows_of(name)? {
+            self.remove(name, &scope)?;
+        }
+        Ok(())
+    }
+
     async fn delete_excess_devices(
         &mut self,
         name: &UserName,

@@ -28,6 +28,7 @@ mod accounts;
 mod audit;
 mod failures;
 mod log;
+mod personal;
 mod purge;
 mod reads;
 mod refresh_tokens;

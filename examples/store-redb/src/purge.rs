@@ -28,8 +28,9 @@ impl PurgeStore for RedbStore {
         let tokens = rows.purge_refresh_tokens(now.as_second(), limit)?;
         let sessions = rows.purge_sessions(since, limit)?;
         let failures = rows.purge_failures(now.as_second(), limit)?;
+        let codes = rows.purge_codes(now.as_second(), limit)?;
         self.commit(rows, writer).await?;
-        Ok(tokens + sessions + failures)
+        Ok(tokens + sessions + failures + codes)
     }
 }
 

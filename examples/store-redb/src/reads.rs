@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kleidia_tower::account::{Account, AccountLookup, StoredPassword};
+use kleidia_tower::account::{
+    Account, AccountLookup, CodePurpose, EmailAddress, Factor, OneTimeCode, Profile, StoredPassword,
+};
 use kleidia_tower::audit::{AuditQuery, AuditRecord, LogKey};
 use kleidia_tower::session::{Session, SessionEvents, SessionLookup, SessionView};
 use kleidia_tower::store::StoreError;
@@ -13,11 +15,11 @@ use redb::ReadableTable as _;
 
 use crate::store::RedbStore;
 use crate::tables::{
-    ACCOUNTS, FAMILIES, NAMES, PARAMETERS, RECORDS, REFRESH_TOKENS, SESSION_TOKENS, SESSIONS,
-    SESSIONS_OF_USER, corrupt, decode, get, unavailable,
+    ACCOUNTS, CODES, FACTORS, FAMILIES, NAMES, PARAMETERS, PROFILES, RECORDS, REFRESH_TOKENS,
+    SESSION_TOKENS, SESSIONS, SESSIONS_OF_USER, corrupt, decode, get, unavailable,
 };
 use crate::values::{AccountValue, FamilyValue, RefreshTokenValue};
-use crate::{accounts, audit, sessions};
+use crate::{accounts, audit, personal, sessions};
 
 #[async_trait]
 impl Transactional for RedbStore {
@@ -51,6 +53,46 @@ impl Transactional for RedbStore {
         let table = self.read()?.open_table(PARAMETERS).map_err(unavailable)?;
         let rows = table.iter().map_err(unavailable)?;
         rows.map(|row| Ok(row.map_err(unavailable)?.0.value().to_owned())).collect()
+    }
+
+    async fn read_profiles(&self, users: &[UserId]) -> Result<Vec<(UserId, Profile)>, StoreError> {
+        let profiles = self.read()?.open_table(PROFILES).map_err(unavailable)?;
+        let found = users.iter().map(|user| Ok((*user, personal::profile(&profiles, *user)?)));
+        found.collect()
+    }
+
+    async fn read_users_by_email(
+        &self,
+        address: &EmailAddress,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let profiles = self.read()?.open_table(PROFILES).map_err(unavailable)?;
+        let mut users = personal::users_by_email(&profiles, address)?;
+        users.truncate(limit);
+        Ok(users)
+    }
+
+    async fn read_code(
+        &self,
+        digest: &TokenDigest,
+        purpose: CodePurpose,
+    ) -> Result<Option<OneTimeCode>, StoreError> {
+        let codes = self.read()?.open_table(CODES).map_err(unavailable)?;
+        personal::code(&codes, digest, purpose)
+    }
+
+    async fn read_factors(&self, user: UserId) -> Result<Vec<Factor>, StoreError> {
+        let factors = self.read()?.open_table(FACTORS).map_err(unavailable)?;
+        personal::factors(&factors, |factor| factor.user == user)
+    }
+
+    async fn read_factor_by_credential(
+        &self,
+        credential: &[u8],
+    ) -> Result<Option<Factor>, StoreError> {
+        let factors = self.read()?.open_table(FACTORS).map_err(unavailable)?;
+        let of = |factor: &Factor| factor.credential.as_deref() == Some(credential);
+        Ok(personal::factors(&factors, of)?.pop())
     }
 
     async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {

@@ -1,7 +1,7 @@
 //! The statements on sessions.
 
 use async_trait::async_trait;
-use kleidia_tower::session::{Session, SessionEnd};
+use kleidia_tower::session::{AuthMethods, Session, SessionEnd};
 use kleidia_tower::store::StoreError;
 use kleidia_tower::store::rows::SessionRows;
 use kleidia_tower::{FamilyId, SessionId, Timestamp, TokenDigest, UserId};
@@ -126,6 +126,17 @@ impl SessionRows for RedbRows {
         self.change_session(id, |session| {
             session.expires_at = session.expires_at.max(expires_at);
             session.last_seen_at = session.last_seen_at.max(seen_at);
+        })
+    }
+
+    async fn set_authentication(
+        &mut self,
+        id: SessionId,
+        methods: AuthMethods,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.change_session(id, |session| {
+            (session.methods, session.authenticated_at) = (methods, at);
         })
     }
 

@@ -11,7 +11,11 @@ pub(crate) type Values<K> = TableDefinition<'static, K, &'static [u8]>;
 pub(crate) type Digest = &'static [u8; 32];
 
 pub(crate) const ACCOUNTS: Values<i64> = TableDefinition::new("accounts");
-pub(crate) const NAMES: TableDefinition<&str, i64> = TableDefinition::new("names");
+/// The accounts of all names, also of former ones, by the digests of the names.
+pub(crate) const NAMES: TableDefinition<Digest, i64> = TableDefinition::new("account_names");
+pub(crate) const PROFILES: Values<i64> = TableDefinition::new("profiles");
+pub(crate) const CODES: Values<Digest> = TableDefinition::new("one_time_codes");
+pub(crate) const FACTORS: Values<i64> = TableDefinition::new("factors");
 /// How many accounts have a hash with these parameters.
 pub(crate) const PARAMETERS: TableDefinition<&str, u64> = TableDefinition::new("parameters");
 pub(crate) const SESSIONS: Values<i64> = TableDefinition::new("sessions");
@@ -46,7 +50,7 @@ const LAST_IDS: TableDefinition<&str, i64> = TableDefinition::new("last_ids");
 
 /// Creates the tables that do not exist.
 pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), StoreError> {
-    for table in [ACCOUNTS, SESSIONS, FAMILIES] {
+    for table in [ACCOUNTS, SESSIONS, FAMILIES, PROFILES, FACTORS] {
         transaction.open_table(table).map_err(unavailable)?;
     }
     for index in [SESSIONS_OF_USER, FAMILIES_OF_USER, SESSIONS_OF_FAMILY] {
@@ -55,6 +59,7 @@ pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(NAMES).map_err(unavailable)?;
     transaction.open_table(PARAMETERS).map_err(unavailable)?;
     transaction.open_table(SESSION_TOKENS).map_err(unavailable)?;
+    transaction.open_table(CODES).map_err(unavailable)?;
     transaction.open_table(REFRESH_TOKENS).map_err(unavailable)?;
     transaction.open_table(FAILURES).map_err(unavailable)?;
     transaction.open_table(RECORDS).map_err(unavailable)?;

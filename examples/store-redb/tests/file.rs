@@ -14,7 +14,7 @@ use store_redb::RedbStore;
 async fn create(store: &RedbStore, name: &UserName) {
     let password =
         PasswordHash::new("$argon2id$v=19$m=65536,t=1,p=4$c2FsdHNhbHQ$aGFzaA".to_owned());
-    let new = NewAccount { name: name.clone(), roles: [RoleName::user()].into(), password };
+    let new = NewAccount::new(name.clone(), [RoleName::user()].into(), password);
     let rules = RoleRules::for_operator(Policy::default());
     let at = Timestamp::constant(1_795_370_580, 0);
     let change = ChangeContext { at, client: ClientInfo::default(), actor: None };

@@ -50,7 +50,7 @@ impl Accounts {
             return Err(AccountError::UserNameTaken);
         }
         let password = self.hash_password(&password).await?;
-        let new = NewAccount { name, roles, password };
+        let new = NewAccount::new(name, roles, password);
         let change = self.change(request.client.clone(), actor)?;
         let created = self.store().create_account(new, &role_rules, &change).await?;
         self.changed_account(actor, request, self.publish(created))
@@ -206,19 +206,13 @@ impl Accounts {
         Ok(self.store().account(id).await?)
     }
 
-    /// Returns the matching records of the audit log, newest first. Of a query for a user's id alone,
-    /// those that have the name of its account, too: stores find these by an index.
+    /// Returns the matching records of the audit log, newest first. A query for a user's id finds the
+    /// records with former names of the account, too.
     ///
     /// # Errors
     /// Server errors.
     pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, AccountError> {
-        let mut query = query.clone();
-        if let Some(id) = query.user_id {
-            let Some(account) = self.user(id).await? else { return Ok(Vec::new()) };
-            // Names do not change.
-            query.user.get_or_insert_with(|| account.name.to_string());
-        }
-        Ok(self.store().records(&query).await?)
+        Ok(self.store().records(query).await?)
     }
 }
 

@@ -2,12 +2,16 @@
 
 mod accounts;
 mod administration;
+mod email_address;
 mod end_all_sessions;
 mod error;
+mod factor;
 mod login;
+mod one_time_code;
 mod password_change;
 mod password_verification;
 mod pending_attempt;
+mod profile;
 mod record;
 mod refresh;
 mod sessions;
@@ -16,8 +20,14 @@ mod store;
 mod unlock;
 
 pub use accounts::{Accounts, TokenSet};
+pub use email_address::{EmailAddress, EmailAddressError};
 pub use error::AccountError;
+pub use factor::{Factor, FactorKind, FactorLabel, FactorLabelError};
 pub use login::LoginRequest;
+pub use one_time_code::{CodePurpose, OneTimeCode};
+pub use profile::{
+    Attributes, AttributesError, DisplayName, DisplayNameError, Profile, ProfileEmail,
+};
 pub use record::{Account, PasswordHash, StoredPassword};
 pub use settings::AccountSettings;
 pub use store::{

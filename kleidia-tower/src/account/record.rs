@@ -11,12 +11,16 @@ use crate::{Timestamp, UserId, UserName};
 pub struct Account {
     /// The id, never reused.
     pub id: UserId,
-    /// The user name, unique and never reused.
+    /// The user name, unique. No other account gets it, also after this one was renamed.
     pub name: UserName,
     /// The roles of the user.
     pub roles: BTreeSet<RoleName>,
     /// Whether login, refresh and active sessions are rejected.
     pub is_disabled: bool,
+    /// Whether the user has to change the password before anything else.
+    pub must_change_password: bool,
+    /// Whether the personal data is erased. Such an account stays disabled, and its name is a digest.
+    pub is_erased: bool,
     /// The time of creation.
     pub created_at: Timestamp,
     /// The time at which the password was last set.
@@ -24,6 +28,9 @@ pub struct Account {
 }
 
 /// The hashed passwords of an account.
+///
+/// An account without a password has the hash of a random secret, so that a login costs the same and
+/// fails as with a wrong password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPassword {
     /// The current password.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Account, PasswordHash, StoredPassword};
+use super::{Account, PasswordHash, Profile, StoredPassword};
 use crate::rbac::{RoleChangeError, RoleName, RoleRules};
 use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{SessionId, UserId, UserName};
@@ -107,6 +107,19 @@ pub struct NewAccount {
     pub roles: BTreeSet<RoleName>,
     /// The hashed password.
     pub password: PasswordHash,
+    /// Whether the user has to change the password before anything else.
+    pub must_change_password: bool,
+    /// The personal data.
+    pub profile: Profile,
+}
+
+impl NewAccount {
+    /// Creates an account without personal data, whose user keeps the password.
+    #[must_use]
+    pub fn new(name: UserName, roles: BTreeSet<RoleName>, password: PasswordHash) -> Self {
+        let (must_change_password, profile) = (false, Profile::default());
+        Self { name, roles, password, must_change_password, profile }
+    }
 }
 
 /// A change of an account; `None` leaves a value unchanged.

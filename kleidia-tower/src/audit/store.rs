@@ -135,9 +135,7 @@ pub struct AuditQuery {
     /// The name of the user or the actor: an account or a workload. Variants of a user name match
     /// too, as for [`UserName`].
     pub user: Option<String>,
-    /// The id of the account that is the user or the actor. Set [`Self::user`] to its name, too, as
-    /// [`Accounts::audit`](crate::account::Accounts::audit) does: with the id alone, a store may
-    /// read the whole log.
+    /// The id of the account that is the user or the actor.
     pub user_id: Option<UserId>,
     /// The outcome.
     pub outcome: Option<Outcome>,

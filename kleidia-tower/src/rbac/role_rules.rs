@@ -176,7 +176,16 @@ mod tests {
         let (id, name) = (UserId::new(1), "alice".parse().unwrap());
         let at = Timestamp::UNIX_EPOCH;
         let roles = roles(names);
-        Account { id, name, roles, is_disabled, created_at: at, password_changed_at: at }
+        Account {
+            id,
+            name,
+            roles,
+            is_disabled,
+            must_change_password: false,
+            is_erased: false,
+            created_at: at,
+            password_changed_at: at,
+        }
     }
 
     fn policy() -> Policy {

@@ -1,5 +1,6 @@
 //! Sessions: opened by a login, extended by refresh tokens, and ended on every node immediately.
 
+mod auth_method;
 mod authenticator;
 mod cache;
 mod cached_accounts;
@@ -17,6 +18,7 @@ mod store;
 mod stream_events;
 mod streams;
 
+pub use auth_method::{AuthMethod, AuthMethods, UnknownAuthMethod};
 pub use authenticator::SessionAuthenticator;
 pub use cached_store::SessionCachingStore;
 pub use events::{AccountChange, SessionEvent, SessionEventReceiver, SessionEvents};

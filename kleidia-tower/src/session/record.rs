@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::AuthMethods;
 use crate::account::Account;
 use crate::{ClientInfo, FamilyId, SessionId, Timestamp, UserId};
 
@@ -18,9 +19,11 @@ pub struct Session {
     pub client: ClientInfo,
     /// The time at which the session was opened.
     pub created_at: Timestamp,
-    /// The time at which the user last presented the password. A session that a refresh opens keeps
+    /// The time at which the user was last authenticated, as by the password. A session that a refresh opens keeps
     /// the time of the previous one.
     pub authenticated_at: Timestamp,
+    /// How the user was authenticated then. A session that a refresh opens keeps it.
+    pub methods: AuthMethods,
     /// The time of the last request, updated in the background, at most once a minute.
     pub last_seen_at: Timestamp,
     /// The time at which the session expires (exclusive).

@@ -1,16 +1,17 @@
 //! Conversion between rows of the database and values. Invalid rows are errors.
 
 mod families;
+mod people;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 pub(super) use families::{ended_sessions, revoked_families};
+pub(super) use people::{account_columns, profile_values};
 
 use super::StoreError;
 use super::log_reads::{LeafRow, LogState, RegisteredKey};
 use super::rows::{FailureRow, UnsealedRecord};
-use crate::account::{Account, PasswordHash, StoredPassword};
+use crate::account::PasswordHash;
 use crate::audit::{AuditIdentity, AuditRecord, AuditedRequest, EventKind, LogHash, Outcome};
 use crate::rbac::RoleName;
 use crate::session::{EndReason, Session, SessionEnd};
@@ -78,29 +79,6 @@ impl<R: SqlRow> Columns<'_, R> {
         Ok(ClientInfo { address, user_agent })
     }
 
-    /// Reads an account. Its id and creation time have aliases, since a join also has those of a
-    /// session.
-    pub(super) fn account(&self) -> Value<Account> {
-        let name = self.text("name")?.parse();
-        Ok(Account {
-            id: UserId::new(self.integer("account")?),
-            name: name.map_err(|_| StoreError::Corrupt("account name"))?,
-            roles: roles(self.text("roles")?)?,
-            is_disabled: self.boolean("is_disabled")?,
-            created_at: self.time("account_created_at")?,
-            password_changed_at: self.time("password_changed_at")?,
-        })
-    }
-
-    pub(super) fn password(&self) -> Value<StoredPassword> {
-        let hash = |text: &str| PasswordHash::new(text.to_owned());
-        let previous = self.text("previous_passwords")?;
-        Ok(StoredPassword {
-            current: hash(self.text("password")?),
-            previous: previous.lines().map(hash).collect(),
-        })
-    }
-
     pub(super) fn session(&self) -> Value<Session> {
         let end = match (self.optional_time("ended_at")?, self.0.text("end_reason")?) {
             (Some(at), Some(reason)) => {
@@ -111,6 +89,7 @@ impl<R: SqlRow> Columns<'_, R> {
             (None, None) => None,
             _ => return Err(StoreError::Corrupt("session end")),
         };
+        let methods = self.text("methods")?.parse();
         Ok(Session {
             id: SessionId::new(self.integer("id")?),
             user: UserId::new(self.integer("user")?),
@@ -118,6 +97,7 @@ impl<R: SqlRow> Columns<'_, R> {
             client: self.client()?,
             created_at: self.time("created_at")?,
             authenticated_at: self.time("authenticated_at")?,
+            methods: methods.map_err(|_| StoreError::Corrupt("authentication method"))?,
             last_seen_at: self.time("last_seen_at")?,
             expires_at: self.time("expires_at")?,
             end,
@@ -253,10 +233,6 @@ impl<R: SqlRow> Columns<'_, R> {
             (Some(_), None) => Err(StoreError::Corrupt("audit record")),
         }
     }
-
-    pub(super) fn shared_account(&self) -> Value<Arc<Account>> {
-        self.account().map(Arc::new)
-    }
 }
 
 /// Returns a number of the audit log.
@@ -264,10 +240,10 @@ pub(super) fn sequence(number: i64) -> Value<u64> {
     number.try_into().map_err(|_| StoreError::Corrupt("record number"))
 }
 
-/// Returns families as one parameter of SQLite, which has no arrays.
+/// Returns ids as one parameter of SQLite, which has no arrays.
 #[cfg(feature = "sqlite")]
-pub(super) fn json_array(families: &[FamilyId]) -> String {
-    let ids: Vec<_> = families.iter().map(ToString::to_string).collect();
+pub(super) fn json_array(ids: &[impl ToString]) -> String {
+    let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
     format!("[{}]", ids.join(","))
 }
 

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::Timestamp;
 
-/// Deletes expired sessions, refresh tokens, and failure counters that affect no further login.
+/// Deletes expired sessions, refresh tokens and one-time codes, and failure counters that affect no
+/// further login.
 /// Accounts and the audit log are never deleted.
 #[async_trait]
 pub trait PurgeStore: Send + Sync + 'static {

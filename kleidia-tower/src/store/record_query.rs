@@ -113,6 +113,17 @@ impl RecordQuery {
             ];
             return Alternatives { parts, all };
         }
+        if let Some(id) = query.user_id {
+            let id = self.integer(UserId::get(id));
+            let others = all.join(" AND ");
+            all.push(format!("(user_id = {id} OR actor_id = {id})"));
+            let others = if others.is_empty() { others } else { format!(" AND {others}") };
+            let parts = vec![
+                format!("user_id = {id}{others}"),
+                format!("actor_id = {id} AND (user_id IS NULL OR user_id <> {id}){others}"),
+            ];
+            return Alternatives { parts, all };
+        }
         if all.is_empty() {
             return Alternatives { parts: vec!["TRUE".to_owned()], all };
         }
@@ -129,7 +140,8 @@ impl RecordQuery {
     /// Returns the conditions of each part, except those on the number.
     fn conditions(&mut self, query: &AuditQuery) -> Vec<String> {
         let mut conditions = Vec::new();
-        if let Some(id) = query.user_id {
+        // Without a name, the alternatives have it.
+        if let Some(id) = query.user_id.filter(|_| query.user.is_some()) {
             let id = self.integer(UserId::get(id));
             conditions.push(format!("(user_id = {id} OR actor_id = {id})"));
         }

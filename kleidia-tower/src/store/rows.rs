@@ -6,9 +6,10 @@
 //! differ in what a refresh or a lockout does. Run the test cases of
 //! `store::conformance` (feature `conformance`) with it.
 //!
-//! The statements are in six traits: [`AccountRows`], [`SessionRows`], [`RefreshTokenRows`],
-//! [`FailureRows`], [`AuditRows`] and [`EventRows`]. Most are one statement of SQL. A
-//! statement on a row that does not exist changes nothing and is no error.
+//! The statements are in nine traits: [`AccountRows`], [`ProfileRows`], [`SessionRows`],
+//! [`RefreshTokenRows`], [`FailureRows`], [`OneTimeCodeRows`], [`FactorRows`], [`AuditRows`] and
+//! [`EventRows`]. Most are one statement of SQL. A statement on a row that does not exist changes
+//! nothing and is no error.
 //!
 //! # Transactions
 //!
@@ -23,13 +24,13 @@
 //!
 //! Each operation first locks what its decisions depend on, in one order: the administration, the
 //! account, the failures of a user name. So two operations never wait for
-//! each other. A lock excludes other transactions that take the same one, until the end of the
+//! each other. Only a renaming locks the failures of two names, under the lock of the administration. A lock excludes other transactions that take the same one, until the end of the
 //! transaction. Reads outside of transactions do not wait for locks.
 //!
 //! | lock | protects |
 //! |---|---|
 //! | [`lock_administration`](AccountRows::lock_administration) | the roles of all accounts, and whether they are disabled |
-//! | [`lock_account`](AccountRows::lock_account) | an account, with its sessions, families and refresh tokens |
+//! | [`lock_account`](AccountRows::lock_account) | an account, with its profile, sessions, families, refresh tokens, one-time codes and factors |
 //! | [`lock_failures`](FailureRows::lock_failures) | all failures and devices of a user name, also if there are none yet |
 //! | [`lock_sealing`](AuditRows::lock_sealing) | the Merkle log and its keys. Only the operations `seal`, `detach`, `check_key` and `replace_key` take it, and they take no other |
 //!
@@ -110,10 +111,15 @@
 mod accounts;
 mod audit;
 mod events;
+mod factors;
 mod failures;
+mod one_time_codes;
+mod profiles;
 mod refresh_token_state;
 mod refresh_tokens;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 pub use super::log_reads::{LOG_BATCH, LeafRow, LogReads, LogState, OrphanRecords, RegisteredKey};
 pub use super::operation::{Operation, OperationFuture};
@@ -122,22 +128,41 @@ pub use super::transactional::Transactional;
 pub use accounts::AccountRows;
 pub use audit::{AuditRows, DetachedBatch, SealedBatch, UnsealedRecord};
 pub use events::{EventRows, Publication};
+pub use factors::FactorRows;
 pub use failures::{FailureRow, FailureRows, FailureScope, name_digest};
+pub use one_time_codes::OneTimeCodeRows;
+pub use profiles::ProfileRows;
 pub use refresh_token_state::RefreshTokenState;
 pub(crate) use refresh_token_state::is_retry;
 pub use refresh_tokens::{Consumed, RefreshTokenRow, RefreshTokenRows, RevokedFamily};
 pub use sessions::SessionRows;
 
-/// The rows that one transaction sees. Every type that implements the six traits implements this
+/// The rows that one transaction sees. Every type that implements the nine traits implements this
 /// one.
 ///
 /// The store commits or rolls back the transaction after the operation.
 pub trait Rows:
-    AccountRows + SessionRows + RefreshTokenRows + FailureRows + AuditRows + EventRows
+    AccountRows
+    + ProfileRows
+    + SessionRows
+    + RefreshTokenRows
+    + FailureRows
+    + OneTimeCodeRows
+    + FactorRows
+    + AuditRows
+    + EventRows
 {
 }
 
 impl<T> Rows for T where
-    T: AccountRows + SessionRows + RefreshTokenRows + FailureRows + AuditRows + EventRows
+    T: AccountRows
+        + ProfileRows
+        + SessionRows
+        + RefreshTokenRows
+        + FailureRows
+        + OneTimeCodeRows
+        + FactorRows
+        + AuditRows
+        + EventRows
 {
 }

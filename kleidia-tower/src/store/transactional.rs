@@ -13,8 +13,8 @@ use super::{
     ChangeContext, Committed, StoreError, log_detachment, log_proof, log_verification, operations,
 };
 use crate::account::{
-    Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount,
-    PasswordChange, StoredPassword,
+    Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, CodePurpose,
+    EmailAddress, Factor, NewAccount, OneTimeCode, PasswordChange, Profile, StoredPassword,
 };
 use crate::audit::{
     AuditEvent, AuditKey, AuditQuery, AuditRecord, AuditStore, Checkpoint, Detachment, ExportError,
@@ -52,6 +52,34 @@ pub trait Transactional: LogReads {
     /// Returns the distinct [parameters](crate::account::PasswordHash::parameters) of the current
     /// hashes of all accounts. Every login reads them, so it must be as fast as a lookup.
     async fn read_password_parameters(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Returns the profiles of those of these users that have a row, in any order.
+    async fn read_profiles(&self, users: &[UserId]) -> Result<Vec<(UserId, Profile)>, StoreError>;
+
+    /// Returns at most `limit` users whose verified address is this one, ordered by id. Compares
+    /// octet by octet.
+    async fn read_users_by_email(
+        &self,
+        address: &EmailAddress,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError>;
+
+    /// Returns a one-time code with this purpose, expired or not. Anyone can send unknown ones: do
+    /// not wait for a writer.
+    async fn read_code(
+        &self,
+        digest: &TokenDigest,
+        purpose: CodePurpose,
+    ) -> Result<Option<OneTimeCode>, StoreError>;
+
+    /// Returns the factors of a user, in the order of their ids.
+    async fn read_factors(&self, user: UserId) -> Result<Vec<Factor>, StoreError>;
+
+    /// Returns the factor with this credential.
+    async fn read_factor_by_credential(
+        &self,
+        credential: &[u8],
+    ) -> Result<Option<Factor>, StoreError>;
 
     /// Returns a session, active or not, with its account. Every request reads it.
     async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError>;

@@ -107,7 +107,7 @@ async fn concurrent_logins_all_succeed_while_rehashing() {
 async fn failed_evaluation_is_not_counted_and_is_released() {
     let service = Service::new().await;
     let (name, roles) = ("broken".parse().unwrap(), [].into());
-    let new = NewAccount { name, roles, password: PasswordHash::new("$5$".to_owned()) };
+    let new = NewAccount::new(name, roles, PasswordHash::new("$5$".to_owned()));
     let change = ChangeContext { at: NOW, client: at(""), actor: None };
     drop(service.accounts.store().create_account(new, &operator(), &change).await.unwrap());
     for _ in 0..10 {

@@ -28,7 +28,7 @@ async fn create_accounts(service: &Service, count: u32) {
     for number in 0..count {
         let name = format!("user{number}").parse().unwrap();
         let password = PasswordHash::new("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$".to_owned());
-        let new = NewAccount { name, roles: [].into(), password };
+        let new = NewAccount::new(name, [].into(), password);
         let created = service.accounts.store().create_account(new, &rules, &change).await;
         created.unwrap().value.unwrap();
     }

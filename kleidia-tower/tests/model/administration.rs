@@ -31,11 +31,8 @@ impl ModelRun {
         role: &'static str,
         context: Context,
     ) -> Comparison {
-        let new = NewAccount {
-            name: name.parse().unwrap(),
-            roles: [role.parse().unwrap()].into(),
-            password: hash(self.oracle.users.len(), 0),
-        };
+        let password = hash(self.oracle.users.len(), 0);
+        let new = NewAccount::new(name.parse().unwrap(), [role.parse().unwrap()].into(), password);
         let created = self
             .service
             .store

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use kleidia_tower::audit::{AuditIdentity, AuditQuery, AuditRecord, Checkpoint};
-use kleidia_tower::session::{SessionEnd, SessionView};
+use kleidia_tower::session::{AuthMethods, SessionEnd, SessionView};
 use kleidia_tower::store::{ChangeContext, Store};
 use kleidia_tower::{FamilyId, Rejection, SessionId, UserId};
 
@@ -254,6 +254,7 @@ impl ModelRun {
             client: client(session.client),
             created_at: timestamp(session.created),
             authenticated_at: timestamp(session.authenticated),
+            methods: AuthMethods::password(),
             last_seen_at: timestamp(session.last_seen),
             expires_at: timestamp(session.expires),
             end: session
@@ -271,6 +272,8 @@ impl ModelRun {
             name: user.name.parse().unwrap(),
             roles: user.roles.iter().map(|role| role.parse().unwrap()).collect(),
             is_disabled: user.is_disabled,
+            must_change_password: false,
+            is_erased: false,
             created_at: timestamp(user.created),
             password_changed_at: timestamp(user.password_changed),
         }

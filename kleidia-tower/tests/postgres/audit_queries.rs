@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use kleidia_tower::Timestamp;
 use kleidia_tower::audit::{AuditQuery, AuditStore as _, EventKind, Outcome};
 use kleidia_tower::store::{PostgresOptions, PostgresStore};
+use kleidia_tower::{Timestamp, UserId};
 use test_servers::PostgresServer;
 
 use crate::numbered::audit_key;
@@ -12,13 +12,14 @@ use crate::numbered::audit_key;
 /// One of 100 is a failed login, one of 10,000 a logout. The first users have as many each as the others
 /// have together, and are the actors of some.
 const RECORDS: &str = "
-    INSERT INTO audit (sequence, at, kind, outcome, user_name, actor_name, user_agent, mac)
+    INSERT INTO audit (sequence, at, kind, outcome, user_id, user_name, actor_id, actor_name, user_agent, mac)
         SELECT id, 10 * id + id * 7919 % 30,
             CASE WHEN id % 100 = 1 THEN 'login.failure' WHEN id % 10000 = 2 THEN 'logout'
                 ELSE 'token.refresh' END,
             CASE WHEN id % 100 = 1 THEN 'failure' ELSE 'success' END,
+            CASE WHEN id % 2 = 0 THEN id % 4 ELSE id % 1000 END,
             'user' || CASE WHEN id % 2 = 0 THEN id % 4 ELSE id % 1000 END,
-            CASE WHEN id % 50 = 7 THEN 'user0' END, repeat('u', 100), sha256('')
+            CASE WHEN id % 50 = 7 THEN 0 END, CASE WHEN id % 50 = 7 THEN 'user0' END, repeat('u', 100), sha256('')
         FROM generate_series(1, 60000) AS id;
     SELECT setval('audit_sequence', 60000);
     VACUUM ANALYZE audit;";
@@ -35,6 +36,9 @@ fn queries() -> Vec<(AuditQuery, i64)> {
         (AuditQuery { user: user("user0"), ..base() }, few),
         (AuditQuery { user: user("user999"), ..base() }, few),
         (AuditQuery { user: user("nobody"), ..base() }, few),
+        (AuditQuery { user_id: Some(UserId::new(0)), ..base() }, few),
+        (AuditQuery { user_id: Some(UserId::new(999)), ..base() }, few),
+        (AuditQuery { user_id: Some(UserId::new(-1)), ..base() }, few),
     ];
     let kinds = [None, Some(EventKind::TokenRefresh), Some(EventKind::KeyReplaced)];
     for kind in kinds {

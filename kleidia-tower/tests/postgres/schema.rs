@@ -40,10 +40,10 @@ async fn rejects_newer_schema_unless_it_is_compatible() {
     let (server, name, url) = new_database();
     let store = PostgresStore::open(&url, audit_key()).await.unwrap();
     let alice = create(&store, "alice").await;
-    server.execute(&name, "UPDATE kleidia_schema SET version = 4, compatible_with = 3");
+    server.execute(&name, "UPDATE kleidia_schema SET version = 5, compatible_with = 4");
     let opened = PostgresStore::open(&url, audit_key()).await;
-    assert!(matches!(opened, Err(OpenError::NewerVersion { version: 4, latest: 2 })), "{opened:?}");
-    server.execute(&name, "UPDATE kleidia_schema SET version = 3, compatible_with = 2");
+    assert!(matches!(opened, Err(OpenError::NewerVersion { version: 5, latest: 3 })), "{opened:?}");
+    server.execute(&name, "UPDATE kleidia_schema SET version = 4, compatible_with = 3");
     let opened = PostgresStore::open(&url, audit_key()).await.unwrap();
     assert_eq!(opened.account(alice.id).await.unwrap(), Some(alice));
 }
@@ -64,12 +64,13 @@ async fn migrates_schema_of_the_first_version() {
         create(&store, "alice").await;
         assert_eq!(verified_size(&store).await, 1);
         let schema = "SELECT version || ' ' || compatible_with FROM kleidia_schema";
-        assert_eq!(server.execute(&name, schema), "2 1");
+        assert_eq!(server.execute(&name, schema), "3 2");
         let indexes = "SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes \
             WHERE tablename = 'audit'";
         assert_eq!(
             server.execute(&name, indexes),
-            "audit_of_actor audit_of_kind_and_outcome audit_of_user audit_pkey audit_time"
+            "audit_of_actor audit_of_actor_id audit_of_kind_and_outcome audit_of_user \
+             audit_of_user_id audit_pkey audit_time"
         );
     }
 }
@@ -136,7 +137,7 @@ async fn service_has_the_documented_privileges() {
     let is_statement =
         |line: &&str| line.starts_with("GRANT ") || line.starts_with("REVOKE CREATE ON SCHEMA ");
     let grants: Vec<_> = document.lines().filter(is_statement).collect();
-    assert!(grants.len() >= 5, "{grants:?}");
+    assert!(grants.len() >= 6, "{grants:?}");
     server.execute(&name, &format!("CREATE ROLE portal LOGIN; {}", grants.join("")));
     let url = url.replace("postgres@", "portal@");
     let store = PostgresStore::open(&url, audit_key()).await.unwrap();
@@ -219,6 +220,14 @@ async fn triggers_protect_accounts_sessions_and_log() {
         "DELETE FROM accounts",
         "TRUNCATE accounts CASCADE",
         "UPDATE accounts SET name = 'carol'",
+        "UPDATE accounts SET id = DEFAULT",
+        "UPDATE accounts SET name_digest = sha256('carol')",
+        "UPDATE account_names SET \"user\" = 9",
+        "DELETE FROM account_names",
+        "TRUNCATE account_names",
+        "UPDATE accounts SET is_erased = TRUE, is_disabled = FALSE",
+        "UPDATE accounts SET is_erased = TRUE, is_disabled = TRUE; \
+         UPDATE accounts SET is_erased = FALSE",
         "UPDATE sessions SET ended_at = NULL, end_reason = NULL",
         "UPDATE sessions SET agent_key = 'key'",
         "UPDATE families SET is_revoked = FALSE",

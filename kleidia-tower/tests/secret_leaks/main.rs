@@ -229,7 +229,7 @@ async fn create(fixture: &mut Fixture) {
     fixture.secrets.add("hash", hash.as_bytes());
 
     let password = PasswordHash::new(NO_HASH.to_owned());
-    let broken = NewAccount { name: "broken".parse().unwrap(), roles: [].into(), password };
+    let broken = NewAccount::new("broken".parse().unwrap(), [].into(), password);
     fixture.output.record(&broken);
     let at = Timestamp::from_second(fixture.clock.load(Ordering::Relaxed)).unwrap();
     let change = ChangeContext { at, client: ClientInfo::default(), actor: None };

@@ -9,10 +9,10 @@ use crate::fixture::{TempDatabase, audit_key, create};
 async fn rejects_newer_version() {
     let database = TempDatabase::new();
     database.open().await.close().await;
-    database.execute("PRAGMA user_version = 3").await;
+    database.execute("PRAGMA user_version = 4").await;
     let opened = SqliteStore::open(&database.path, audit_key()).await;
-    assert!(matches!(opened, Err(OpenError::NewerVersion { version: 3, latest: 2 })), "{opened:?}");
-    database.execute("PRAGMA user_version = 2").await;
+    assert!(matches!(opened, Err(OpenError::NewerVersion { version: 4, latest: 3 })), "{opened:?}");
+    database.execute("PRAGMA user_version = 3").await;
     create(&database.open().await, "alice").await;
 }
 

@@ -60,16 +60,22 @@ async fn triggers_protect_log_and_accounts() {
         "REPLACE INTO audit_keys VALUES (0, 'another', NULL)",
         "DELETE FROM accounts",
         "REPLACE INTO accounts SELECT * FROM accounts WHERE id = 1",
-        "INSERT OR REPLACE INTO accounts SELECT NULL, name, name_digest, roles, 0, 0, 0, '', '' \
+        "INSERT OR REPLACE INTO accounts SELECT NULL, name, name_digest, roles, 0, 0, 0, '', '', '', 0, 0 \
          FROM accounts",
-        "INSERT OR REPLACE INTO accounts SELECT NULL, 'carol', name_digest, roles, 0, 0, 0, '', '' \
+        "INSERT OR REPLACE INTO accounts SELECT NULL, 'carol', name_digest, roles, 0, 0, 0, '', '', '', 0, 0 \
          FROM accounts",
         "UPDATE accounts SET name = 'carol' WHERE id = 1",
         "UPDATE accounts SET name_digest = zeroblob(32) WHERE id = 1",
         "UPDATE OR REPLACE accounts SET name = 'bob' WHERE id = 1",
+        "UPDATE OR REPLACE accounts SET name = 'bob', name_digest = (SELECT name_digest \
+         FROM account_names WHERE user = 2) WHERE id = 1",
+        "UPDATE account_names SET user = 2 WHERE user = 1",
+        "DELETE FROM account_names",
+        "REPLACE INTO account_names SELECT name_digest, 9 FROM account_names",
+        "UPDATE accounts SET is_erased = 1 WHERE id = 1",
         "UPDATE OR REPLACE accounts SET id = 2 WHERE id = 1",
         "INSERT INTO sessions SELECT NULL, user, family, x'00', ip, user_agent, 0, 0, 0, 0, NULL, \
-         NULL, NULL FROM sessions",
+         NULL, NULL, 'pwd' FROM sessions",
         "INSERT INTO refresh_tokens VALUES (x'00', 1, 1, 0, NULL, NULL, NULL)",
     ] {
         let result = sqlx::query(statement).execute(&mut connection).await;

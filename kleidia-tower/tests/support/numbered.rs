@@ -67,7 +67,7 @@ pub(crate) fn operator() -> RoleRules {
 
 pub(crate) fn new_account(name: &str) -> NewAccount {
     let roles = BTreeSet::from([RoleName::user()]);
-    NewAccount { name: name.parse().unwrap(), roles, password: hash(0) }
+    NewAccount::new(name.parse().unwrap(), roles, hash(0))
 }
 
 pub(crate) async fn create(store: &(impl Store + ?Sized), name: &str) -> Arc<Account> {

@@ -2,6 +2,8 @@
 
 mod audit;
 mod events;
+mod failures;
+mod personal;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -11,11 +13,10 @@ use async_trait::async_trait;
 use super::AccountScope;
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::rbac::RoleName;
-use crate::session::{Session, SessionEnd};
+use crate::session::{AuthMethods, Session, SessionEnd};
 use crate::store::StoreError;
 use crate::store::rows::{
-    AccountRows, Consumed, FailureRow, FailureRows, FailureScope, RefreshTokenRow,
-    RefreshTokenRows, RevokedFamily, Rows, SessionRows,
+    AccountRows, Consumed, RefreshTokenRow, RefreshTokenRows, RevokedFamily, Rows, SessionRows,
 };
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
 
@@ -122,6 +123,26 @@ impl AccountRows for RecordingRows<'_> {
         self.rows.set_roles(user, roles).await
     }
 
+    async fn rename_account(&mut self, user: UserId, name: &UserName) -> Result<bool, StoreError> {
+        assert!(self.administration_is_locked, "touches two names");
+        self.touch_user(user).await?;
+        self.rows.rename_account(user, name).await
+    }
+
+    async fn set_must_change_password(
+        &mut self,
+        user: UserId,
+        must_change: bool,
+    ) -> Result<(), StoreError> {
+        self.touch_user(user).await?;
+        self.rows.set_must_change_password(user, must_change).await
+    }
+
+    async fn set_erased(&mut self, user: UserId) -> Result<(), StoreError> {
+        self.touch_user(user).await?;
+        self.rows.set_erased(user).await
+    }
+
     async fn set_disabled(&mut self, user: UserId, is_disabled: bool) -> Result<(), StoreError> {
         self.touch_user(user).await?;
         self.rows.set_disabled(user, is_disabled).await
@@ -178,6 +199,16 @@ impl SessionRows for RecordingRows<'_> {
     ) -> Result<bool, StoreError> {
         self.touch_session(id).await?;
         self.rows.extend_session(id, expires_at, seen_at).await
+    }
+
+    async fn set_authentication(
+        &mut self,
+        id: SessionId,
+        methods: AuthMethods,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.touch_session(id).await?;
+        self.rows.set_authentication(id, methods, at).await
     }
 
     async fn set_agent_key(&mut self, id: SessionId, key: &str) -> Result<bool, StoreError> {
@@ -285,46 +316,5 @@ impl RefreshTokenRows for RecordingRows<'_> {
     ) -> Result<bool, StoreError> {
         self.touch_token(digest).await?;
         self.rows.consume_refresh_token(digest, consumed).await
-    }
-}
-
-#[async_trait]
-impl FailureRows for RecordingRows<'_> {
-    async fn lock_failures(&mut self, name: &UserName) -> Result<Option<FailureRow>, StoreError> {
-        self.touch_name(name);
-        self.rows.lock_failures(name).await
-    }
-
-    async fn failures(
-        &mut self,
-        name: &UserName,
-        scope: FailureScope,
-    ) -> Result<Option<FailureRow>, StoreError> {
-        self.touch_name(name);
-        self.rows.failures(name, scope).await
-    }
-
-    async fn put_failures(
-        &mut self,
-        name: &UserName,
-        scope: FailureScope,
-        row: &FailureRow,
-    ) -> Result<(), StoreError> {
-        self.touch_name(name);
-        self.rows.put_failures(name, scope, row).await
-    }
-
-    async fn clear_failures(&mut self, name: &UserName) -> Result<(), StoreError> {
-        self.touch_name(name);
-        self.rows.clear_failures(name).await
-    }
-
-    async fn delete_excess_devices(
-        &mut self,
-        name: &UserName,
-        max: usize,
-    ) -> Result<(), StoreError> {
-        self.touch_name(name);
-        self.rows.delete_excess_devices(name, max).await
     }
 }

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 
 use super::recording_rows::{Owners, RecordingRows};
 use super::{AccountScope, Scopes};
-use crate::account::{Account, AccountLookup, StoredPassword};
+use crate::account::{
+    Account, AccountLookup, CodePurpose, EmailAddress, Factor, OneTimeCode, Profile, StoredPassword,
+};
 use crate::audit::{AuditQuery, AuditRecord, LogHash, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::rows::{
@@ -54,6 +56,37 @@ impl Transactional for RecordingStore {
 
     async fn read_password_parameters(&self) -> Result<Vec<String>, StoreError> {
         self.memory.read_password_parameters().await
+    }
+
+    async fn read_profiles(&self, users: &[UserId]) -> Result<Vec<(UserId, Profile)>, StoreError> {
+        self.memory.read_profiles(users).await
+    }
+
+    async fn read_users_by_email(
+        &self,
+        address: &EmailAddress,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.memory.read_users_by_email(address, limit).await
+    }
+
+    async fn read_code(
+        &self,
+        digest: &TokenDigest,
+        purpose: CodePurpose,
+    ) -> Result<Option<OneTimeCode>, StoreError> {
+        self.memory.read_code(digest, purpose).await
+    }
+
+    async fn read_factors(&self, user: UserId) -> Result<Vec<Factor>, StoreError> {
+        self.memory.read_factors(user).await
+    }
+
+    async fn read_factor_by_credential(
+        &self,
+        credential: &[u8],
+    ) -> Result<Option<Factor>, StoreError> {
+        self.memory.read_factor_by_credential(credential).await
     }
 
     async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {

@@ -21,7 +21,7 @@ pub(super) async fn stores_account_as_created(fixture: &StoreFixture) {
     let root = fixture.account("root").await;
     let name: UserName = "Alice Stra\u{df}e".parse().expect("a name");
     let roles = roles(&[RoleName::admin(), "auditor".parse().expect("a role")]);
-    let new = NewAccount { name: name.clone(), roles: roles.clone(), password: hash(7) };
+    let new = NewAccount::new(name.clone(), roles.clone(), hash(7));
     let change = by(&root, &at(3));
     let done = fixture.store.create_account(new, &operator(), &change).await;
     let alice = done.as_ref().expect("a result").value.clone().expect("an account");
@@ -30,6 +30,8 @@ pub(super) async fn stores_account_as_created(fixture: &StoreFixture) {
         name: name.clone(),
         roles: roles.clone(),
         is_disabled: false,
+        must_change_password: false,
+        is_erased: false,
         created_at: time(3),
         password_changed_at: time(3),
     };

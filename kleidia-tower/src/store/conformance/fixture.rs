@@ -134,7 +134,7 @@ fn policy() -> Policy {
 
 pub(super) fn new_account(name: &str) -> NewAccount {
     let name = name.parse().expect("a name");
-    NewAccount { name, roles: roles(&[RoleName::user()]), password: hash(1) }
+    NewAccount::new(name, roles(&[RoleName::user()]), hash(1))
 }
 
 /// Returns a session to open. Its token and its refresh token have the same number.

@@ -6,7 +6,7 @@ use super::fixture::{
 };
 use crate::account::{Account, StoredPassword};
 use crate::audit::{EventKind, Reason};
-use crate::session::{NewSession, OpenOutcome, Session, SessionLookup, SessionView};
+use crate::session::{AuthMethods, NewSession, OpenOutcome, Session, SessionLookup, SessionView};
 
 pub(super) async fn opens_session(fixture: &StoreFixture) {
     let alice = fixture.account("alice").await;
@@ -23,6 +23,7 @@ pub(super) async fn opens_session(fixture: &StoreFixture) {
         client: at(5).client,
         created_at: time(5),
         authenticated_at: time(5),
+        methods: AuthMethods::password(),
         last_seen_at: time(5),
         expires_at: time(5 + SESSION),
         end: None,

@@ -11,7 +11,7 @@ use super::fixture::{
 use super::refresh::{GRACE, rotation};
 use crate::audit::{EventKind, Reason};
 use crate::session::{
-    EndReason, Rotation, RotationOutcome, Session, SessionLookup, SessionSelector,
+    AuthMethods, EndReason, Rotation, RotationOutcome, Session, SessionLookup, SessionSelector,
 };
 
 pub(super) async fn rotates_token(fixture: &StoreFixture) {
@@ -137,6 +137,7 @@ pub(super) async fn refresh_replaces_expired_session(fixture: &StoreFixture) {
         client: change.client.clone(),
         created_at: change.at,
         authenticated_at: NOW,
+        methods: AuthMethods::password(),
         last_seen_at: change.at,
         expires_at: time(SESSION + SESSION),
         end: None,

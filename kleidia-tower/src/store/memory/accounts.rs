@@ -9,8 +9,8 @@ use super::state::State;
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::rbac::RoleName;
 use crate::store::StoreError;
-use crate::store::rows::AccountRows;
-use crate::{Timestamp, UserId};
+use crate::store::rows::{AccountRows, name_digest};
+use crate::{Timestamp, UserId, UserName};
 
 #[async_trait]
 impl AccountRows for State {
@@ -39,16 +39,25 @@ impl AccountRows for State {
         new: &NewAccount,
         at: Timestamp,
     ) -> Result<Option<Account>, StoreError> {
-        if self.names.contains_key(&new.name) {
+        let digest = name_digest(&new.name);
+        if self.names.contains_key(&digest) {
             return Ok(None);
         }
-        let NewAccount { name, roles, password } = new.clone();
+        let NewAccount { name, roles, password, must_change_password, profile: _ } = new.clone();
         let id = self.accounts.last_key_value().map_or(1, |(last, _)| last.get() + 1);
         let id = UserId::new(id);
         let (created_at, password_changed_at) = (at, at);
-        self.names.insert(name.clone(), id);
-        let is_disabled = false;
-        let account = Account { id, name, roles, is_disabled, created_at, password_changed_at };
+        self.names.insert(digest, id);
+        let account = Account {
+            id,
+            name,
+            roles,
+            is_disabled: false,
+            must_change_password,
+            is_erased: false,
+            created_at,
+            password_changed_at,
+        };
         self.count_parameters(&password);
         let password = StoredPassword { current: password, previous: Vec::new() };
         self.accounts.insert(id, (Arc::new(account.clone()), password));
@@ -62,6 +71,33 @@ impl AccountRows for State {
     ) -> Result<(), StoreError> {
         if let Some((account, _)) = self.accounts.get_mut(&user) {
             Arc::make_mut(account).roles.clone_from(roles);
+        }
+        Ok(())
+    }
+
+    async fn rename_account(&mut self, user: UserId, name: &UserName) -> Result<bool, StoreError> {
+        let Some((account, _)) = self.accounts.get_mut(&user) else { return Ok(true) };
+        if *self.names.entry(name_digest(name)).or_insert(user) != user {
+            return Ok(false);
+        }
+        Arc::make_mut(account).name.clone_from(name);
+        Ok(true)
+    }
+
+    async fn set_must_change_password(
+        &mut self,
+        user: UserId,
+        must_change: bool,
+    ) -> Result<(), StoreError> {
+        if let Some((account, _)) = self.accounts.get_mut(&user) {
+            Arc::make_mut(account).must_change_password = must_change;
+        }
+        Ok(())
+    }
+
+    async fn set_erased(&mut self, user: UserId) -> Result<(), StoreError> {
+        if let Some((account, _)) = self.accounts.get_mut(&user) {
+            Arc::make_mut(account).is_erased = true;
         }
         Ok(())
     }

@@ -41,6 +41,19 @@ impl FailureRows for State {
         Ok(())
     }
 
+    async fn move_failures(&mut self, from: &UserName, to: &UserName) -> Result<(), StoreError> {
+        self.failures.remove(to);
+        if let Some(rows) = self.failures.remove(from) {
+            self.failures.insert(to.clone(), rows);
+        }
+        Ok(())
+    }
+
+    async fn delete_failures(&mut self, name: &UserName) -> Result<(), StoreError> {
+        self.failures.remove(name);
+        Ok(())
+    }
+
     async fn delete_excess_devices(
         &mut self,
         name: &UserName,

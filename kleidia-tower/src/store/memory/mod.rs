@@ -4,6 +4,7 @@ mod accounts;
 mod events;
 mod failures;
 mod log;
+mod personal;
 mod purge;
 mod refresh_tokens;
 mod sessions;

@@ -10,6 +10,7 @@ pub(super) struct Expired {
     sessions: Vec<(FamilyId, SessionId)>,
     refresh_tokens: Vec<TokenDigest>,
     failures: Vec<(UserName, FailureScope)>,
+    codes: Vec<TokenDigest>,
 }
 
 impl Expired {
@@ -23,7 +24,9 @@ impl Expired {
             let expired = rows.iter().filter(|(_, row)| row.expires_at <= now);
             expired.map(move |(scope, _)| (name, *scope))
         });
+        let codes = state.codes.values().filter(|code| !code.is_valid(now));
         Self {
+            codes: codes.map(|code| code.digest).take(limit).collect(),
             sessions: sessions.take(limit).collect(),
             refresh_tokens: tokens.map(|token| token.digest).take(limit).collect(),
             failures: failures.map(|(name, scope)| (name.clone(), scope)).take(limit).collect(),
@@ -42,6 +45,9 @@ impl Expired {
             if !has_tokens && is_family_purgeable(state, family, now, retention) {
                 removed += usize::from(state.remove_session(family, session));
             }
+        }
+        for digest in self.codes {
+            removed += usize::from(state.codes.remove(&digest).is_some());
         }
         for (name, scope) in self.failures {
             let Some(rows) = state.failures.get_mut(&name) else { continue };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::state::State;
-use crate::session::{Session, SessionEnd, SessionLookup};
+use crate::session::{AuthMethods, Session, SessionEnd, SessionLookup};
 use crate::store::StoreError;
 use crate::store::rows::SessionRows;
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId};
@@ -55,6 +55,17 @@ impl SessionRows for State {
         let Some(session) = self.session_not_ended(id) else { return Ok(false) };
         session.expires_at = session.expires_at.max(expires_at);
         session.last_seen_at = session.last_seen_at.max(seen_at);
+        Ok(true)
+    }
+
+    async fn set_authentication(
+        &mut self,
+        id: SessionId,
+        methods: AuthMethods,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Some(session) = self.session_not_ended(id) else { return Ok(false) };
+        (session.methods, session.authenticated_at) = (methods, at);
         Ok(true)
     }
 

@@ -3,17 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::account::{Account, AccountLookup, PasswordHash, StoredPassword};
+use crate::account::{
+    Account, AccountLookup, Factor, OneTimeCode, PasswordHash, Profile, StoredPassword,
+};
 use crate::audit::{AuditKey, AuditRecord, Checkpoint, LogHash};
 use crate::session::{Session, SessionEvent, SessionLookup};
-use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow, RegisteredKey};
-use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
+use crate::store::rows::{FailureRow, FailureScope, RefreshTokenRow, RegisteredKey, name_digest};
+use crate::{FactorId, FamilyId, SessionId, Timestamp, TokenDigest, UserId, UserName};
 
 /// The rows and their indexes.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) accounts: BTreeMap<UserId, (Arc<Account>, StoredPassword)>,
-    pub(super) names: HashMap<UserName, UserId>,
+    /// The accounts of all names, also of former ones.
+    pub(super) names: HashMap<[u8; 32], UserId>,
+    pub(super) profiles: HashMap<UserId, Profile>,
+    pub(super) codes: HashMap<TokenDigest, OneTimeCode>,
+    pub(super) factors: BTreeMap<FactorId, Factor>,
+    pub(super) last_factor: i64,
     /// How many accounts have a hash with these parameters.
     pub(super) password_parameters: BTreeMap<String, usize>,
     pub(super) sessions: HashMap<SessionId, (Arc<Session>, TokenDigest)>,
@@ -62,7 +69,10 @@ impl State {
     ) -> Option<&(Arc<Account>, StoredPassword)> {
         match key {
             AccountLookup::Id(id) => self.accounts.get(&id),
-            AccountLookup::Name(name) => self.accounts.get(self.names.get(name)?),
+            AccountLookup::Name(name) => {
+                let found = self.accounts.get(self.names.get(&name_digest(name))?)?;
+                (found.0.name == *name).then_some(found)
+            }
         }
     }
 

@@ -10,7 +10,9 @@ use async_trait::async_trait;
 
 use super::purge::Expired;
 use super::state::State;
-use crate::account::{Account, AccountLookup, StoredPassword};
+use crate::account::{
+    Account, AccountLookup, CodePurpose, EmailAddress, Factor, OneTimeCode, Profile, StoredPassword,
+};
 use crate::audit::{AuditKey, AuditQuery, AuditRecord, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::rows::{Operation, Publication, RefreshTokenState, Transactional};
@@ -97,6 +99,41 @@ impl Transactional for MemoryStore {
         let state = self.read()?;
         let used = state.password_parameters.iter().filter(|(_, count)| **count > 0);
         Ok(used.map(|(parameters, _)| parameters.clone()).collect())
+    }
+
+    async fn read_profiles(&self, users: &[UserId]) -> Result<Vec<(UserId, Profile)>, StoreError> {
+        let state = self.read()?;
+        let found = users.iter().filter_map(|user| state.profiles.get_key_value(user));
+        Ok(found.map(|(user, profile)| (*user, profile.clone())).collect())
+    }
+
+    async fn read_users_by_email(
+        &self,
+        address: &EmailAddress,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let mut users = self.read()?.users_by_email(address);
+        users.truncate(limit);
+        Ok(users)
+    }
+
+    async fn read_code(
+        &self,
+        digest: &TokenDigest,
+        purpose: CodePurpose,
+    ) -> Result<Option<OneTimeCode>, StoreError> {
+        Ok(self.read()?.find_code(digest, purpose).cloned())
+    }
+
+    async fn read_factors(&self, user: UserId) -> Result<Vec<Factor>, StoreError> {
+        Ok(self.read()?.factors_of(user).cloned().collect())
+    }
+
+    async fn read_factor_by_credential(
+        &self,
+        credential: &[u8],
+    ) -> Result<Option<Factor>, StoreError> {
+        Ok(self.read()?.find_factor(credential).cloned())
     }
 
     async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {

@@ -7,7 +7,7 @@ use super::commit_with_events;
 use super::sessions::{EventList, end_all};
 use crate::UserId;
 use crate::account::{
-    Account, AccountChangeError, AccountLookup, AccountUpdate, NewAccount, PasswordChange,
+    Account, AccountChangeError, AccountLookup, AccountUpdate, NewAccount, PasswordChange, Profile,
     StoredPassword,
 };
 use crate::audit::{EventKind, Reason};
@@ -35,6 +35,9 @@ pub(crate) async fn create_account(
     let Some(account) = rows.insert_account(new, change.at).await? else {
         return commit_with_events(rows, Err(AccountChangeError::UserNameTaken), Vec::new()).await;
     };
+    if new.profile != Profile::default() {
+        rows.put_profile(account.id, &new.profile).await?;
+    }
     let mut events = EventList::new(&account, change);
     let to = account.roles.iter().cloned().collect();
     events.add(EventKind::UserCreated, Some(Reason::Roles { from: Vec::new(), to }));

@@ -7,7 +7,8 @@ use super::{commit_with_events, failures};
 use crate::account::{Account, StoredPassword};
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
 use crate::session::{
-    EndReason, NewSession, OpenOutcome, Session, SessionEnd, SessionSelector, SessionView,
+    AuthMethods, EndReason, NewSession, OpenOutcome, Session, SessionEnd, SessionSelector,
+    SessionView,
 };
 use crate::store::rows::{RefreshTokenRow, RevokedFamily, Rows};
 use crate::store::{ChangeContext, Committed, StoreError};
@@ -75,6 +76,7 @@ async fn open_family(
         client: change.client.clone(),
         created_at: change.at,
         authenticated_at: change.at,
+        methods: AuthMethods::password(),
         last_seen_at: change.at,
         expires_at: new.expires_at,
         end: None,

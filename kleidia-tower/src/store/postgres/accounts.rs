@@ -9,22 +9,28 @@ use super::statements::PostgresRows;
 use crate::account::{Account, AccountLookup, NewAccount, StoredPassword};
 use crate::rbac::RoleName;
 use crate::store::StoreError;
-use crate::store::columns::{Columns, join_hashes, join_roles, sequence};
+use crate::store::columns::{Columns, account_columns, join_hashes, join_roles, sequence};
 use crate::store::rows::{AccountRows, name_digest};
-use crate::{Timestamp, UserId};
+use crate::{Timestamp, UserId, UserName};
 
-pub(super) const ACCOUNT_BY_ID: &str = "SELECT id AS account, name, roles, is_disabled, \
-    created_at AS account_created_at, password_changed_at, password, previous_passwords \
-    FROM accounts WHERE id = $1";
-pub(super) const ACCOUNT_BY_NAME: &str = "SELECT id AS account, name, roles, is_disabled, \
-    created_at AS account_created_at, password_changed_at, password, previous_passwords \
-    FROM accounts WHERE name = $1";
+pub(super) const ACCOUNT_BY_ID: &str = concat!(
+    "SELECT ",
+    account_columns!(),
+    ", password, previous_passwords FROM accounts WHERE id = $1"
+);
+pub(super) const ACCOUNT_BY_NAME: &str = concat!(
+    "SELECT ",
+    account_columns!(),
+    ", password, previous_passwords FROM accounts WHERE name = $1"
+);
 /// With the number of the operation's first audit record, which is taken under the lock: of two
 /// operations on an account, the later one has the larger number.
-const ACCOUNT_BY_ID_LOCKED: &str = "WITH locked AS MATERIALIZED (SELECT id AS account, name, roles, \
-    is_disabled, created_at AS account_created_at, password_changed_at, password, \
-    previous_passwords FROM accounts WHERE id = $1 FOR NO KEY UPDATE) \
-    SELECT *, nextval('audit_sequence') AS sequence FROM locked";
+const ACCOUNT_BY_ID_LOCKED: &str = concat!(
+    "WITH locked AS MATERIALIZED (SELECT ",
+    account_columns!(),
+    ", password, previous_passwords FROM accounts WHERE id = $1 FOR NO KEY UPDATE) \
+     SELECT *, nextval('audit_sequence') AS sequence FROM locked"
+);
 
 pub(super) fn account_with_password(row: &Row) -> Result<(Account, StoredPassword), StoreError> {
     let columns = Columns(row);
@@ -65,12 +71,12 @@ impl AccountRows for PostgresRows<'_> {
         new: &NewAccount,
         at: Timestamp,
     ) -> Result<Option<Account>, StoreError> {
-        let NewAccount { name, roles, password } = new;
+        let NewAccount { name, roles, password, must_change_password, profile: _ } = new;
         let inserted = self
             .fetch_optional(
                 "INSERT INTO accounts (name, name_digest, roles, created_at, password_changed_at, \
-                 password_parameters, password, previous_passwords) \
-                 VALUES ($1, $2, $3, $4, $4, $5, $6, '') ON CONFLICT DO NOTHING RETURNING id",
+                 password_parameters, password, previous_passwords, must_change_password) \
+                 VALUES ($1, $2, $3, $4, $4, $5, $6, '', $7) ON CONFLICT DO NOTHING RETURNING id",
                 &[
                     &name.as_str(),
                     &name_digest(name).as_slice(),
@@ -78,15 +84,19 @@ impl AccountRows for PostgresRows<'_> {
                     &at.as_second(),
                     &password.parameters(),
                     &password.as_str(),
+                    must_change_password,
                 ],
             )
             .await?;
+        // The trigger inserts nothing if another account had the name.
         let Some(row) = inserted else { return Ok(None) };
         Ok(Some(Account {
             id: UserId::new(Columns(&row).integer("id")?),
             name: name.clone(),
             roles: roles.clone(),
             is_disabled: false,
+            must_change_password: *must_change_password,
+            is_erased: false,
             created_at: at,
             password_changed_at: at,
         }))
@@ -99,6 +109,27 @@ impl AccountRows for PostgresRows<'_> {
     ) -> Result<(), StoreError> {
         let update = "UPDATE accounts SET roles = $1 WHERE id = $2";
         self.execute(update, &[&join_roles(roles), &user.get()]).await.map(drop)
+    }
+
+    async fn rename_account(&mut self, user: UserId, name: &UserName) -> Result<bool, StoreError> {
+        // The trigger changes nothing if another account has the name or had it.
+        let update = "UPDATE accounts SET name = $1, name_digest = $2 WHERE id = $3";
+        let digest = name_digest(name);
+        self.changes(update, &[&name.as_str(), &digest.as_slice(), &user.get()]).await
+    }
+
+    async fn set_must_change_password(
+        &mut self,
+        user: UserId,
+        must_change: bool,
+    ) -> Result<(), StoreError> {
+        let update = "UPDATE accounts SET must_change_password = $1 WHERE id = $2";
+        self.execute(update, &[&must_change, &user.get()]).await.map(drop)
+    }
+
+    async fn set_erased(&mut self, user: UserId) -> Result<(), StoreError> {
+        let update = "UPDATE accounts SET is_erased = TRUE WHERE id = $1";
+        self.execute(update, &[&user.get()]).await.map(drop)
     }
 
     async fn set_disabled(&mut self, user: UserId, is_disabled: bool) -> Result<(), StoreError> {

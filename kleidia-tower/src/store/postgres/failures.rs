@@ -84,6 +84,18 @@ impl FailureRows for PostgresRows<'_> {
         .map(drop)
     }
 
+    async fn move_failures(&mut self, from: &UserName, to: &UserName) -> Result<(), StoreError> {
+        self.delete_failures(to).await?;
+        let update = "UPDATE failures SET name_digest = $1 WHERE name_digest = $2";
+        let [to, from] = [to, from].map(name_digest);
+        self.execute(update, &[&to.as_slice(), &from.as_slice()]).await.map(drop)
+    }
+
+    async fn delete_failures(&mut self, name: &UserName) -> Result<(), StoreError> {
+        let delete = "DELETE FROM failures WHERE name_digest = $1";
+        self.execute(delete, &[&name_digest(name).as_slice()]).await.map(drop)
+    }
+
     async fn delete_excess_devices(
         &mut self,
         name: &UserName,

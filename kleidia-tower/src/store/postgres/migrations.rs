@@ -8,9 +8,10 @@ use crate::store::OpenError;
 /// The migrations, in order. A released migration is never changed. Each one sets the version to
 /// its position in this list, and the oldest version that can serve the migrated schema, so that
 /// nodes can be replaced one by one.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../migrations/postgres/1_initial.sql"),
     include_str!("../../../migrations/postgres/2_audit_indexes.sql"),
+    include_str!("../../../migrations/postgres/3_people.sql"),
 ];
 
 /// Of several starting nodes one migrates at a time ("kleidia").

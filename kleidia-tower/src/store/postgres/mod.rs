@@ -13,6 +13,7 @@ mod log;
 mod migrations;
 mod notification;
 mod options;
+mod personal;
 mod purge;
 mod reads;
 mod records;

@@ -32,6 +32,9 @@ const FAILURES: &str = "DELETE FROM failures WHERE (name_digest, source) IN \
     (SELECT name_digest, source FROM failures WHERE expires_at <= $1 LIMIT $2 \
     FOR UPDATE SKIP LOCKED)";
 
+const CODES: &str = "DELETE FROM one_time_codes WHERE digest IN \
+    (SELECT digest FROM one_time_codes WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
 #[async_trait]
 impl PurgeStore for PostgresStore {
     async fn purge(
@@ -50,9 +53,10 @@ impl PurgeStore for PostgresStore {
             let sessions = rows.execute(SESSIONS, &[&since, &limit]).await?;
             rows.execute(FAMILIES, &[&since, &limit]).await?;
             let failures = rows.execute(FAILURES, &[&now.as_second(), &limit]).await?;
+            let codes = rows.execute(CODES, &[&now.as_second(), &limit]).await?;
             *is_committing = true;
             transaction.commit().await.map_err(store_error)?;
-            Ok(tokens + sessions + failures)
+            Ok(tokens + sessions + failures + codes)
         };
         let outcome =
             timeout(self.connections().operation_timeout, without_subscriber(purging)).await;

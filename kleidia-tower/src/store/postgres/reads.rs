@@ -13,11 +13,13 @@ use super::error::store_error;
 use super::lease::Lease;
 use super::statements::{Parameters, select_sessions};
 use super::store::finish;
-use crate::account::{Account, AccountLookup, StoredPassword};
+use crate::account::{
+    Account, AccountLookup, CodePurpose, EmailAddress, Factor, OneTimeCode, Profile, StoredPassword,
+};
 use crate::audit::{AuditQuery, AuditRecord, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::StoreError;
-use crate::store::columns::{Columns, sql_limit};
+use crate::store::columns::{Columns, account_columns, sql_limit};
 use crate::store::rows::{Operation, RefreshTokenState, Transactional};
 use crate::store::sealer::Sealing;
 use crate::store::without_subscriber::without_subscriber;
@@ -28,22 +30,22 @@ macro_rules! select_views {
     ($rest:literal) => {
         concat!(
             "SELECT sessions.id, sessions.\"user\", family, ip, user_agent, sessions.created_at, \
-             authenticated_at, last_seen_at, expires_at, ended_at, end_reason, agent_key, \
-             accounts.id AS account, name, roles, is_disabled, \
-             accounts.created_at AS account_created_at, password_changed_at \
-             FROM sessions JOIN accounts ON accounts.id = sessions.\"user\" ",
+             authenticated_at, last_seen_at, expires_at, ended_at, end_reason, agent_key, methods, ",
+            account_columns!(),
+            " FROM sessions JOIN accounts ON accounts.id = sessions.\"user\" ",
             $rest
         )
     };
 }
 
 /// Outer joins, so that what is missing is an error.
-const REFRESH_TOKEN: &str = "SELECT session, refresh_tokens.expires_at, consumed_at, is_revoked, \
-    authenticated_at, accounts.id AS account, name, roles, is_disabled, \
-    accounts.created_at AS account_created_at, password_changed_at FROM refresh_tokens \
-    LEFT JOIN families ON families.id = refresh_tokens.family \
-    LEFT JOIN sessions ON sessions.id = session \
-    LEFT JOIN accounts ON accounts.id = sessions.\"user\" WHERE digest = $1";
+const REFRESH_TOKEN: &str = concat!(
+    "SELECT session, refresh_tokens.expires_at, consumed_at, is_revoked, authenticated_at, ",
+    account_columns!(),
+    " FROM refresh_tokens LEFT JOIN families ON families.id = refresh_tokens.family \
+     LEFT JOIN sessions ON sessions.id = session \
+     LEFT JOIN accounts ON accounts.id = sessions.\"user\" WHERE digest = $1"
+);
 
 #[async_trait]
 impl Transactional for PostgresStore {
@@ -69,9 +71,11 @@ impl Transactional for PostgresStore {
         let after = after.map_or(i64::MIN, UserId::get);
         let found = self
             .read_all(
-                "SELECT id AS account, name, roles, is_disabled, \
-                 created_at AS account_created_at, password_changed_at FROM accounts \
-                 WHERE id > $1 ORDER BY id LIMIT $2",
+                concat!(
+                    "SELECT ",
+                    account_columns!(),
+                    " FROM accounts WHERE id > $1 ORDER BY id LIMIT $2"
+                ),
                 &[&after, &sql_limit(limit)],
             )
             .await?;
@@ -92,6 +96,37 @@ impl Transactional for PostgresStore {
             )
             .await?;
         found.iter().map(|row| Columns(row).text("parameters").map(str::to_owned)).collect()
+    }
+
+    async fn read_profiles(&self, users: &[UserId]) -> Result<Vec<(UserId, Profile)>, StoreError> {
+        self.find_profiles(users).await
+    }
+
+    async fn read_users_by_email(
+        &self,
+        address: &EmailAddress,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.find_users_by_email(address, limit).await
+    }
+
+    async fn read_code(
+        &self,
+        digest: &TokenDigest,
+        purpose: CodePurpose,
+    ) -> Result<Option<OneTimeCode>, StoreError> {
+        self.find_code(digest, purpose).await
+    }
+
+    async fn read_factors(&self, user: UserId) -> Result<Vec<Factor>, StoreError> {
+        self.find_factors(user).await
+    }
+
+    async fn read_factor_by_credential(
+        &self,
+        credential: &[u8],
+    ) -> Result<Option<Factor>, StoreError> {
+        self.find_factor(credential).await
     }
 
     async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::statements::{PostgresRows, select_sessions};
-use crate::session::{Session, SessionEnd};
+use crate::session::{AuthMethods, Session, SessionEnd};
 use crate::store::StoreError;
 use crate::store::columns::{Columns, ended_sessions};
 use crate::store::rows::SessionRows;
@@ -29,8 +29,8 @@ impl SessionRows for PostgresRows<'_> {
         let inserted = self
             .fetch_one(
                 "INSERT INTO sessions (\"user\", family, token, ip, user_agent, created_at, \
-                 authenticated_at, last_seen_at, expires_at, agent_key) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
+                 authenticated_at, last_seen_at, expires_at, agent_key, methods) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
                 &[
                     &session.user.get(),
                     &session.family.get(),
@@ -42,6 +42,7 @@ impl SessionRows for PostgresRows<'_> {
                     &session.last_seen_at.as_second(),
                     &session.expires_at.as_second(),
                     &session.agent_key,
+                    &session.methods.to_string(),
                 ],
             )
             .await?;
@@ -60,6 +61,17 @@ impl SessionRows for PostgresRows<'_> {
             &[&expires_at.as_second(), &seen_at.as_second(), &id.get()],
         )
         .await
+    }
+
+    async fn set_authentication(
+        &mut self,
+        id: SessionId,
+        methods: AuthMethods,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let update = "UPDATE sessions SET methods = $1, authenticated_at = $2 \
+                      WHERE id = $3 AND ended_at IS NULL";
+        self.changes(update, &[&methods.to_string(), &at.as_second(), &id.get()]).await
     }
 
     async fn set_agent_key(&mut self, id: SessionId, key: &str) -> Result<bool, StoreError> {

@@ -19,7 +19,7 @@ macro_rules! select_sessions {
     ($rest:literal) => {
         concat!(
             "SELECT id, \"user\", family, ip, user_agent, created_at, authenticated_at, \
-             last_seen_at, expires_at, ended_at, end_reason, agent_key FROM sessions ",
+             last_seen_at, expires_at, ended_at, end_reason, agent_key, methods FROM sessions ",
             $rest
         )
     };

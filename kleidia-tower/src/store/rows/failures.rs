@@ -42,6 +42,12 @@ pub trait FailureRows: Send {
     /// `expires_at` of the others to their defaults.
     async fn clear_failures(&mut self, name: &UserName) -> Result<(), StoreError>;
 
+    /// Moves all rows of a user name to another one, in place of those that it has. Both are locked.
+    async fn move_failures(&mut self, from: &UserName, to: &UserName) -> Result<(), StoreError>;
+
+    /// Deletes all rows of a user name: failures, sources and devices.
+    async fn delete_failures(&mut self, name: &UserName) -> Result<(), StoreError>;
+
     /// Deletes the rows with [`FailureScope::Device`] of a user name, except the `max` with the
     /// latest `succeeded_at`.
     async fn delete_excess_devices(

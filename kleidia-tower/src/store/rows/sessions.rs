@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::session::{Session, SessionEnd};
+use crate::session::{AuthMethods, Session, SessionEnd};
 use crate::store::StoreError;
 use crate::{FamilyId, SessionId, Timestamp, TokenDigest, UserId};
 
@@ -30,6 +30,15 @@ pub trait SessionRows: Send {
         id: SessionId,
         expires_at: Timestamp,
         seen_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Sets how and when the user of a session was authenticated, unless the session has ended.
+    /// Returns whether it has not ended.
+    async fn set_authentication(
+        &mut self,
+        id: SessionId,
+        methods: AuthMethods,
+        at: Timestamp,
     ) -> Result<bool, StoreError>;
 
     /// Binds the key of an agent to a session, in place of the previous one, unless the session has

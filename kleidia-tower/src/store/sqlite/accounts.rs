@@ -12,7 +12,7 @@ use crate::rbac::RoleName;
 use crate::store::StoreError;
 use crate::store::columns::{Columns, join_hashes, join_roles};
 use crate::store::rows::{AccountRows, name_digest};
-use crate::{Timestamp, UserId};
+use crate::{Timestamp, UserId, UserName};
 
 #[async_trait]
 impl AccountRows for SqliteRows<'_> {
@@ -52,21 +52,31 @@ impl AccountRows for SqliteRows<'_> {
         new: &NewAccount,
         at: Timestamp,
     ) -> Result<Option<Account>, StoreError> {
-        let NewAccount { name, roles, password } = new.clone();
-        if self.account(AccountLookup::Name(&name)).await?.is_some() {
+        let NewAccount { name, roles, password, must_change_password, profile: _ } = new.clone();
+        let taken = query("SELECT 1 FROM account_names WHERE name_digest = ?");
+        if self.fetch_optional(taken.bind(name_digest(&name).to_vec())).await?.is_some() {
             return Ok(None);
         }
         let insert = query(
             "INSERT INTO accounts (name, name_digest, roles, is_disabled, created_at, \
-             password_changed_at, password_parameters, password, previous_passwords) \
-             VALUES (?, ?, ?, 0, ?, ?, ?, ?, '')",
+             password_changed_at, password_parameters, password, previous_passwords, \
+             must_change_password) VALUES (?, ?, ?, 0, ?, ?, ?, ?, '', ?)",
         );
         let insert = insert.bind(name.as_str().to_owned()).bind(name_digest(&name).to_vec());
         let insert = insert.bind(join_roles(&roles)).bind(at.as_second()).bind(at.as_second());
         let insert = insert.bind(password.parameters()).bind(password.as_str());
+        let insert = insert.bind(must_change_password);
         let id = UserId::new(self.execute(insert).await?);
-        let (created_at, password_changed_at) = (at, at);
-        Ok(Some(Account { id, name, roles, is_disabled: false, created_at, password_changed_at }))
+        Ok(Some(Account {
+            id,
+            name,
+            roles,
+            is_disabled: false,
+            must_change_password,
+            is_erased: false,
+            created_at: at,
+            password_changed_at: at,
+        }))
     }
 
     async fn set_roles(
@@ -76,6 +86,33 @@ impl AccountRows for SqliteRows<'_> {
     ) -> Result<(), StoreError> {
         let update = query("UPDATE accounts SET roles = ? WHERE id = ?");
         self.execute(update.bind(join_roles(roles)).bind(user.get())).await.map(drop)
+    }
+
+    async fn rename_account(&mut self, user: UserId, name: &UserName) -> Result<bool, StoreError> {
+        let digest = name_digest(name).to_vec();
+        let taken = query("SELECT 1 FROM account_names WHERE name_digest = ? AND user <> ?");
+        let taken = taken.bind(digest.clone()).bind(user.get());
+        if self.fetch_optional(taken).await?.is_some() {
+            return Ok(false);
+        }
+        let update = query("UPDATE accounts SET name = ?, name_digest = ? WHERE id = ?");
+        let update = update.bind(name.as_str()).bind(digest).bind(user.get());
+        self.execute(update).await?;
+        Ok(true)
+    }
+
+    async fn set_must_change_password(
+        &mut self,
+        user: UserId,
+        must_change: bool,
+    ) -> Result<(), StoreError> {
+        let update = query("UPDATE accounts SET must_change_password = ? WHERE id = ?");
+        self.execute(update.bind(must_change).bind(user.get())).await.map(drop)
+    }
+
+    async fn set_erased(&mut self, user: UserId) -> Result<(), StoreError> {
+        let update = query("UPDATE accounts SET is_erased = 1 WHERE id = ?");
+        self.execute(update.bind(user.get())).await.map(drop)
     }
 
     async fn set_disabled(&mut self, user: UserId, is_disabled: bool) -> Result<(), StoreError> {

@@ -58,6 +58,18 @@ impl FailureRows for SqliteRows<'_> {
         self.execute(update.bind(name_digest(name).to_vec())).await.map(drop)
     }
 
+    async fn move_failures(&mut self, from: &UserName, to: &UserName) -> Result<(), StoreError> {
+        self.delete_failures(to).await?;
+        let update = query("UPDATE failures SET name_digest = ? WHERE name_digest = ?");
+        let update = update.bind(name_digest(to).to_vec()).bind(name_digest(from).to_vec());
+        self.execute(update).await.map(drop)
+    }
+
+    async fn delete_failures(&mut self, name: &UserName) -> Result<(), StoreError> {
+        let delete = query("DELETE FROM failures WHERE name_digest = ?");
+        self.execute(delete.bind(name_digest(name).to_vec())).await.map(drop)
+    }
+
     async fn delete_excess_devices(
         &mut self,
         name: &UserName,

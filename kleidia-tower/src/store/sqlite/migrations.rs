@@ -7,9 +7,10 @@ use crate::store::OpenError;
 
 /// The migrations, in order. A released migration is never changed. Each one ends by setting
 /// `PRAGMA user_version` to its position in this list.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../migrations/sqlite/1_initial.sql"),
     include_str!("../../../migrations/sqlite/2_audit_indexes.sql"),
+    include_str!("../../../migrations/sqlite/3_people.sql"),
 ];
 
 /// The application id of databases of this crate (`PRAGMA application_id`).

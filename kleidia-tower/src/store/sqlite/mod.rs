@@ -9,6 +9,7 @@ mod failures;
 mod file;
 mod log;
 mod migrations;
+mod personal;
 mod purge;
 mod reads;
 mod refresh_tokens;

@@ -4,8 +4,6 @@ use async_trait::async_trait;
 use sqlx::query;
 
 use super::SqliteStore;
-use super::error::store_error;
-use super::statements::Query;
 use super::statements::SqliteRows;
 use crate::store::{PurgeStore, Retention, StoreError};
 use crate::{Timestamp, time};
@@ -59,11 +57,12 @@ impl SqliteRows<'_> {
              (SELECT name_digest, source FROM failures WHERE expires_at <= ? LIMIT ?)",
         );
         let failures = self.delete(failures.bind(now.as_second()).bind(limit)).await?;
-        usize::try_from(tokens + sessions + failures).map_err(|_| StoreError::Corrupt("count"))
-    }
-
-    async fn delete(&mut self, delete: Query<'_>) -> Result<u64, StoreError> {
-        let done = delete.execute(&mut *self.connection).await.map_err(store_error)?;
-        Ok(done.rows_affected())
+        let codes = query(
+            "DELETE FROM one_time_codes WHERE digest IN \
+             (SELECT digest FROM one_time_codes WHERE expires_at <= ? LIMIT ?)",
+        );
+        let codes = self.delete(codes.bind(now.as_second()).bind(limit)).await?;
+        usize::try_from(tokens + sessions + failures + codes)
+            .map_err(|_| StoreError::Corrupt("count"))
     }
 }

@@ -9,33 +9,39 @@ use sqlx::{AssertSqlSafe, Sqlite, Transaction, query};
 use super::SqliteStore;
 use super::error::store_error;
 use super::statements::{account_by_id, account_by_name};
-use crate::account::{Account, AccountLookup, StoredPassword};
+use crate::account::{
+    Account, AccountLookup, CodePurpose, EmailAddress, Factor, OneTimeCode, Profile, StoredPassword,
+};
 use crate::audit::{AuditQuery, AuditRecord, LogKey};
 use crate::session::{Session, SessionEvents, SessionLookup, SessionView};
 use crate::store::StoreError;
-use crate::store::columns::{Columns, sql_limit};
+use crate::store::columns::{Columns, account_columns, sql_limit};
 use crate::store::record_query::{Pivots, RecordQuery, Value};
 use crate::store::rows::{Operation, RefreshTokenState, Transactional};
 use crate::store::sealer::Sealing;
 use crate::store::without_subscriber::without_subscriber;
 use crate::{Timestamp, TokenDigest, UserId};
 
-const SESSION_BY_ID: &str = "SELECT sessions.*, accounts.id AS account, name, roles, is_disabled, \
-    accounts.created_at AS account_created_at, password_changed_at \
-    FROM sessions JOIN accounts ON accounts.id = sessions.user WHERE sessions.id = ?";
-const SESSION_BY_TOKEN: &str = "SELECT sessions.*, accounts.id AS account, name, roles, \
-    is_disabled, accounts.created_at AS account_created_at, password_changed_at \
-    FROM sessions JOIN accounts ON accounts.id = sessions.user WHERE sessions.token = ?";
+const SESSION_BY_ID: &str = concat!(
+    "SELECT sessions.*, ",
+    account_columns!(),
+    " FROM sessions JOIN accounts ON accounts.id = sessions.user WHERE sessions.id = ?"
+);
+const SESSION_BY_TOKEN: &str = concat!(
+    "SELECT sessions.*, ",
+    account_columns!(),
+    " FROM sessions JOIN accounts ON accounts.id = sessions.user WHERE sessions.token = ?"
+);
 /// Outer joins, so that what is missing is an error.
-const REFRESH_TOKEN: &str = "SELECT session, refresh_tokens.expires_at, consumed_at, is_revoked, \
-    authenticated_at, accounts.id AS account, name, roles, is_disabled, \
-    accounts.created_at AS account_created_at, password_changed_at FROM refresh_tokens \
-    LEFT JOIN families ON families.id = refresh_tokens.family \
-    LEFT JOIN sessions ON sessions.id = session \
-    LEFT JOIN accounts ON accounts.id = sessions.user WHERE digest = ?";
-const ACCOUNTS: &str = "SELECT accounts.id AS account, name, roles, is_disabled, \
-    created_at AS account_created_at, password_changed_at FROM accounts WHERE id > ? \
-    ORDER BY id LIMIT ?";
+const REFRESH_TOKEN: &str = concat!(
+    "SELECT session, refresh_tokens.expires_at, consumed_at, is_revoked, authenticated_at, ",
+    account_columns!(),
+    " FROM refresh_tokens LEFT JOIN families ON families.id = refresh_tokens.family \
+     LEFT JOIN sessions ON sessions.id = session \
+     LEFT JOIN accounts ON accounts.id = sessions.user WHERE digest = ?"
+);
+const ACCOUNTS: &str =
+    concat!("SELECT ", account_columns!(), " FROM accounts WHERE id > ? ORDER BY id LIMIT ?");
 
 #[async_trait]
 impl Transactional for SqliteStore {
@@ -84,6 +90,37 @@ impl Transactional for SqliteStore {
         let found =
             without_subscriber(found.fetch_all(self.readers()?)).await.map_err(store_error)?;
         found.iter().map(|row| Columns(row).text("parameters").map(str::to_owned)).collect()
+    }
+
+    async fn read_profiles(&self, users: &[UserId]) -> Result<Vec<(UserId, Profile)>, StoreError> {
+        self.find_profiles(users).await
+    }
+
+    async fn read_users_by_email(
+        &self,
+        address: &EmailAddress,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.find_users_by_email(address, limit).await
+    }
+
+    async fn read_code(
+        &self,
+        digest: &TokenDigest,
+        purpose: CodePurpose,
+    ) -> Result<Option<OneTimeCode>, StoreError> {
+        self.find_code(digest, purpose).await
+    }
+
+    async fn read_factors(&self, user: UserId) -> Result<Vec<Factor>, StoreError> {
+        self.find_factors(user).await
+    }
+
+    async fn read_factor_by_credential(
+        &self,
+        credential: &[u8],
+    ) -> Result<Option<Factor>, StoreError> {
+        self.find_factor(credential).await
     }
 
     async fn read_session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::query;
 
 use super::statements::SqliteRows;
-use crate::session::{Session, SessionEnd};
+use crate::session::{AuthMethods, Session, SessionEnd};
 use crate::store::StoreError;
 use crate::store::columns::{Columns, ended_sessions, json_array};
 use crate::store::rows::SessionRows;
@@ -29,8 +29,8 @@ impl SessionRows for SqliteRows<'_> {
     ) -> Result<Session, StoreError> {
         let insert = query(
             "INSERT INTO sessions (user, family, token, ip, user_agent, created_at, \
-             authenticated_at, last_seen_at, expires_at, agent_key) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             authenticated_at, last_seen_at, expires_at, agent_key, methods) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         );
         let insert = insert
             .bind(session.user.get())
@@ -42,7 +42,8 @@ impl SessionRows for SqliteRows<'_> {
             .bind(session.authenticated_at.as_second())
             .bind(session.last_seen_at.as_second())
             .bind(session.expires_at.as_second())
-            .bind(session.agent_key.clone());
+            .bind(session.agent_key.clone())
+            .bind(session.methods.to_string());
         let id = SessionId::new(self.execute(insert).await?);
         Ok(Session { id, ..session })
     }
@@ -58,6 +59,20 @@ impl SessionRows for SqliteRows<'_> {
              last_seen_at = max(last_seen_at, ?) WHERE id = ? AND ended_at IS NULL",
         );
         let update = update.bind(expires_at.as_second()).bind(seen_at.as_second());
+        self.changes(update.bind(id.get())).await
+    }
+
+    async fn set_authentication(
+        &mut self,
+        id: SessionId,
+        methods: AuthMethods,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let update = query(
+            "UPDATE sessions SET methods = ?, authenticated_at = ? \
+             WHERE id = ? AND ended_at IS NULL",
+        );
+        let update = update.bind(methods.to_string()).bind(at.as_second());
         self.changes(update.bind(id.get())).await
     }
 

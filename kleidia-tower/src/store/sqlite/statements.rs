@@ -7,7 +7,7 @@ use super::error::store_error;
 use crate::audit::LogKey;
 use crate::session::SessionEvent;
 use crate::store::StoreError;
-use crate::store::columns::SqlRow;
+use crate::store::columns::{SqlRow, account_columns};
 
 pub(super) type Query<'q> = query::Query<'q, Sqlite, SqliteArguments>;
 
@@ -40,6 +40,12 @@ impl SqliteRows<'_> {
         Ok(done.rows_affected() > 0)
     }
 
+    /// Executes a deletion, and returns the number of deleted rows.
+    pub(super) async fn delete(&mut self, query: Query<'_>) -> Result<u64, StoreError> {
+        let done = query.execute(&mut *self.connection).await.map_err(store_error)?;
+        Ok(done.rows_affected())
+    }
+
     /// Executes a statement, and returns the id of the last inserted row.
     pub(super) async fn execute(&mut self, query: Query<'_>) -> Result<i64, StoreError> {
         let done = query.execute(&mut *self.connection).await.map_err(store_error)?;
@@ -66,11 +72,17 @@ impl SqlRow for SqliteRow {
 }
 
 pub(super) const fn account_by_id() -> &'static str {
-    "SELECT accounts.id AS account, name, roles, is_disabled, created_at AS account_created_at, \
-     password_changed_at, password, previous_passwords FROM accounts WHERE id = ?"
+    concat!(
+        "SELECT ",
+        account_columns!(),
+        ", password, previous_passwords FROM accounts WHERE id = ?"
+    )
 }
 
 pub(super) const fn account_by_name() -> &'static str {
-    "SELECT accounts.id AS account, name, roles, is_disabled, created_at AS account_created_at, \
-     password_changed_at, password, previous_passwords FROM accounts WHERE name = ?"
+    concat!(
+        "SELECT ",
+        account_columns!(),
+        ", password, previous_passwords FROM accounts WHERE name = ?"
+    )
 }
