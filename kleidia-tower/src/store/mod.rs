@@ -33,6 +33,7 @@ mod sealer;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod transactional;
+mod transactional_accounts;
 mod transactional_failures;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod without_subscriber;

@@ -13,14 +13,12 @@ use super::{
     ChangeContext, Committed, StoreError, log_detachment, log_proof, log_verification, operations,
 };
 use crate::account::{
-    Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, CodePurpose,
-    EmailAddress, Factor, NewAccount, OneTimeCode, PasswordChange, Profile, StoredPassword,
+    Account, AccountLookup, CodePurpose, EmailAddress, Factor, OneTimeCode, Profile, StoredPassword,
 };
 use crate::audit::{
     AuditEvent, AuditKey, AuditQuery, AuditRecord, AuditStore, Checkpoint, Detachment, ExportError,
     InclusionProof, LogKey, LogVerification,
 };
-use crate::rbac::RoleRules;
 use crate::session::{
     EndReason, NewSession, OpenOutcome, RefreshCheck, Rotation, RotationOutcome, Session,
     SessionEvents, SessionLookup, SessionSelector, SessionStore, SessionView,
@@ -29,7 +27,7 @@ use crate::{HealthError, SessionId, Timestamp, TokenDigest, UserId};
 
 /// A store with transactions: its reads, and a way to run an operation in a transaction.
 ///
-/// Each type that implements it implements [`AccountStore`], [`SessionStore`],
+/// Each type that implements it implements [`AccountStore`](crate::account::AccountStore), [`SessionStore`],
 /// [`FailureStore`](crate::lockout::FailureStore) and [`AuditStore`]. The [module](super::rows) has
 /// the rules of transactions.
 ///
@@ -138,69 +136,6 @@ pub trait Transactional: LogReads {
         operation: Operation<'a, T>,
     ) -> Result<T, StoreError> {
         self.write(operation).await
-    }
-}
-
-#[async_trait]
-impl<S: Transactional> AccountStore for S {
-    async fn account(&self, id: UserId) -> Result<Option<Arc<Account>>, StoreError> {
-        let found = self.read_account(AccountLookup::Id(id)).await?;
-        Ok(found.map(|(account, _)| account))
-    }
-
-    async fn account_with_password(
-        &self,
-        key: AccountLookup<'_>,
-    ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
-        self.read_account(key).await
-    }
-
-    async fn accounts(
-        &self,
-        after: Option<UserId>,
-        limit: usize,
-    ) -> Result<Vec<Arc<Account>>, StoreError> {
-        self.read_accounts(after, limit).await
-    }
-
-    async fn password_parameters(&self) -> Result<Vec<String>, StoreError> {
-        self.read_password_parameters().await
-    }
-
-    async fn create_account(
-        &self,
-        new: NewAccount,
-        rules: &RoleRules,
-        change: &ChangeContext,
-    ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
-        self.write(Operation::new("create_account", |rows| {
-            Box::pin(operations::create_account(rows.0, &new, rules, change))
-        }))
-        .await
-    }
-
-    async fn update_account(
-        &self,
-        id: UserId,
-        update: AccountUpdate,
-        rules: &RoleRules,
-        change: &ChangeContext,
-    ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
-        self.write(Operation::new("update_account", |rows| {
-            Box::pin(operations::update_account(rows.0, id, &update, rules, change))
-        }))
-        .await
-    }
-
-    async fn change_password(
-        &self,
-        new: PasswordChange,
-        change: &ChangeContext,
-    ) -> Result<Committed<bool>, StoreError> {
-        self.write(Operation::new("change_password", |rows| {
-            Box::pin(operations::change_password(rows.0, &new, change))
-        }))
-        .await
     }
 }
 

@@ -48,7 +48,7 @@ async fn rejects_corrupt_account() {
         "UPDATE accounts SET roles = 'not a role!'",
         "UPDATE accounts SET roles = CAST(x'ff' AS TEXT)",
         "UPDATE accounts SET password = CAST(x'ff' AS TEXT)",
-        "DROP TRIGGER accounts_keep_their_names; UPDATE accounts SET name = ''",
+        "DROP TRIGGER accounts_change_name_with_digest; UPDATE accounts SET name = ''",
     ] {
         let database = TempDatabase::new();
         let store = populated_store(&database).await;
@@ -69,6 +69,7 @@ async fn rejects_corrupt_account() {
 #[tokio::test]
 async fn rejects_corrupt_session() {
     for alteration in [
+        "UPDATE sessions SET methods = 'sms'",
         "UPDATE sessions SET ip = 'nowhere'",
         "UPDATE sessions SET ip = CAST(x'ff' AS TEXT)",
         "UPDATE sessions SET ended_at = 1, end_reason = 'no reason'",
