@@ -230,7 +230,13 @@ async fn requests_that_wait_for_a_lookup_are_bounded_in_number_and_time() {
         assert_eq!(error, "store unavailable: no response within 5 s");
     }
     assert_eq!(fixture.store.lookups(), 1, "those that wait start no further query");
-    assert!(store.session(alice).await.unwrap().is_some());
+    // The shared query began after its first waiters, so it may end a moment after them: a request
+    // that joins it gets its timeout.
+    let found = match store.session(alice).await {
+        Err(_) => store.session(alice).await,
+        found => found,
+    };
+    assert!(found.unwrap().is_some());
 }
 
 /// While the store is slow, requests do not wait for it: the session is looked up before its entry
