@@ -190,7 +190,7 @@ impl BackgroundWrites for Denials {
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.sinks.publish(self.store.append(batch.concat()).await?);
+        self.sinks.publish(self.store.append_in_background(batch.concat()).await?);
         add_to_pending(-count(batch));
         Ok(())
     }

@@ -21,6 +21,18 @@ pub trait AuditStore: Send + Sync + 'static {
     /// records.
     async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError>;
 
+    /// Records events like [`Self::append`], for background work, which runs one at a time: a store
+    /// that limits how many operations wait does not limit this one. By default it is `append`.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    async fn append_in_background(
+        &self,
+        events: Vec<AuditEvent>,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        self.append(events).await
+    }
+
     /// Returns the matching records, newest first.
     async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError>;
 

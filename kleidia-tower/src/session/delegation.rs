@@ -74,6 +74,13 @@ impl AuditStore for SessionCachingStore {
         self.store.append(events).await
     }
 
+    async fn append_in_background(
+        &self,
+        events: Vec<AuditEvent>,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        self.store.append_in_background(events).await
+    }
+
     async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
         self.store.records(query).await
     }

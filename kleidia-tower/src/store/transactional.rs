@@ -236,6 +236,14 @@ impl<S: Transactional> SessionStore for S {
 #[async_trait]
 impl<S: Transactional> AuditStore for S {
     async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError> {
+        self.write(Operation::new("append", |rows| Box::pin(operations::append(rows.0, &events))))
+            .await
+    }
+
+    async fn append_in_background(
+        &self,
+        events: Vec<AuditEvent>,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
         self.write_in_background(Operation::new("append", |rows| {
             Box::pin(operations::append(rows.0, &events))
         }))

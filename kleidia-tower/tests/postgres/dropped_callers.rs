@@ -167,7 +167,7 @@ async fn background_work_does_not_wait_for_clients() {
     locked.wait_for_waiting(i64::from(CONNECTIONS) - 1).await;
     let working = async {
         let denial = at(0).event(EventKind::PermissionDenied, Outcome::Failure, None);
-        let records = store.append(vec![denial]).await.unwrap();
+        let records = store.append_in_background(vec![denial]).await.unwrap();
         let sealed = store.seal().await.unwrap().unwrap();
         store.touch(&[]).await.unwrap();
         (records.len(), sealed.size())

@@ -1,8 +1,6 @@
-//! Servers that end, block, or are not those that they should be.
+//! Servers that end, block, or are not those that they should be. Silent ones are in `silence`.
 
-use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kleidia_tower::Clock as _;
@@ -10,8 +8,6 @@ use kleidia_tower::account::AccountStore as _;
 use kleidia_tower::session::{EndReason, SessionSelector, SessionStore as _};
 use kleidia_tower::store::{OpenError, PostgresOptions, PostgresStore, StoreError};
 use test_servers::PostgresServer;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::numbered::{at, audit_key, create, log_in};
@@ -128,54 +124,4 @@ async fn reads_do_not_wait_for_writes() {
     }
     drop(other);
     connection.await.unwrap().unwrap();
-}
-
-/// Forwards connections to the server, until it is silent.
-async fn silent_proxy(port: u16) -> (u16, Arc<AtomicBool>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let own_port = listener.local_addr().unwrap().port();
-    let is_silent = Arc::new(AtomicBool::new(false));
-    let silent = Arc::clone(&is_silent);
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let silent = Arc::clone(&silent);
-            tokio::spawn(async move {
-                let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                let forwarding = copy_bidirectional(&mut client, &mut server);
-                let silence = async {
-                    while !silent.load(Ordering::SeqCst) {
-                        tokio::time::sleep(Duration::from_millis(5)).await;
-                    }
-                };
-                tokio::select! {
-                    _ = forwarding => {}
-                    // The connection stays open, but nothing is forwarded.
-                    () = silence => pending().await,
-                }
-            });
-        }
-    });
-    (own_port, is_silent)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn operation_does_not_wait_for_a_silent_server() {
-    let server = PostgresServer::shared();
-    let url = server.create_database();
-    let (port, is_silent) = silent_proxy(server.port()).await;
-    let url = url.replace(&format!(":{}/", server.port()), &format!(":{port}/"));
-    let timeout = Duration::from_secs(1);
-    let options = PostgresOptions::default().with_max_connections(1).unwrap();
-    let options = options.with_statement_timeout(timeout).unwrap();
-    let options = options.with_lock_timeout(timeout).unwrap();
-    let store = PostgresStore::open_with(&url, audit_key(), options).await.unwrap();
-    let alice = create(&store, "alice").await;
-    is_silent.store(true, Ordering::SeqCst);
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let all = SessionSelector::All { user: alice.id };
-    let ended = store.end_sessions(all, EndReason::Revoked, &at(1)).await;
-    assert!(matches!(ended, Err(StoreError::Unavailable(_))), "{ended:?}");
-    is_silent.store(false, Ordering::SeqCst);
-    // The silent connection is not used again.
-    assert_eq!(store.account(alice.id).await.unwrap(), Some(alice));
 }

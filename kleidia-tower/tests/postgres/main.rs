@@ -17,9 +17,11 @@ mod detaching;
 mod dropped_callers;
 #[path = "../support/dropped_ends.rs"]
 mod dropped_ends;
+mod earlier_nodes;
 mod faults;
 mod feed;
 mod locks;
+mod missing_standby;
 #[path = "../support/numbered.rs"]
 mod numbered;
 mod proxy;
@@ -31,6 +33,7 @@ mod replaced_key;
 mod rewritten_log;
 mod round_trips;
 mod schema;
+mod silence;
 mod streams;
 #[path = "../support/tampered_detachment.rs"]
 mod tampered_detachment;

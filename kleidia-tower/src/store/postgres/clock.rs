@@ -3,10 +3,12 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use deadpool_postgres::Pool;
 use http_guard::{HealthError, Supervisor};
+use tokio::time::timeout;
 
-use super::error::{pool_error, store_error};
+use super::connections::Connections;
+use super::error::store_error;
+use super::store::finish;
 use crate::store::StoreError;
 use crate::{Clock, Timestamp};
 
@@ -29,27 +31,27 @@ pub struct DatabaseClock {
 
 impl DatabaseClock {
     /// Reads the time.
-    pub(super) async fn synchronise(pool: &Pool) -> Result<Self, StoreError> {
+    pub(super) async fn synchronise(connections: &Arc<Connections>) -> Result<Self, StoreError> {
         let supervisor = Supervisor::new("database-clock").with_interval(INTERVAL);
-        let synchronised = Arc::new(RwLock::new(read(pool).await?));
+        let synchronised = Arc::new(RwLock::new(read(connections).await?));
         Ok(Self { synchronised, supervisor })
     }
 
     /// Reads the time repeatedly, until the task is aborted.
-    pub(super) async fn run(self, pool: Pool) {
+    pub(super) async fn run(self, connections: Arc<Connections>) {
         let _running = self.supervisor.start();
         let mut interval = INTERVAL;
         loop {
             tokio::time::sleep(interval).await;
-            let succeeded = self.supervisor.run_async_iteration(self.update(&pool)).await;
+            let succeeded = self.supervisor.run_async_iteration(self.update(&connections)).await;
             interval = if succeeded == Some(true) { INTERVAL } else { RETRY_INTERVAL };
         }
     }
 
     /// Reads the time, and returns whether that succeeded.
-    async fn update(&self, pool: &Pool) -> bool {
+    async fn update(&self, connections: &Arc<Connections>) -> bool {
         let started_at = Instant::now();
-        let read = read(pool).await;
+        let read = read(connections).await;
         self.supervisor.record(&read, started_at);
         let Ok(time) = read else { return false };
         *self.synchronised.write().unwrap_or_else(PoisonError::into_inner) = time;
@@ -73,12 +75,16 @@ impl Clock for DatabaseClock {
 }
 
 /// Returns the time of the database, and when it was read.
-async fn read(pool: &Pool) -> Result<(Instant, Timestamp), StoreError> {
-    let client = pool.get().await.map_err(pool_error)?;
-    let started_at = Instant::now();
-    let row = client.query_one("SELECT clock_timestamp()", &[]).await.map_err(store_error)?;
-    let time: SystemTime = row.try_get(0).map_err(store_error)?;
-    let time = Timestamp::try_from(time).map_err(|_| StoreError::Corrupt("time"))?;
-    // The server read its clock somewhere within the round trip.
-    Ok((started_at + started_at.elapsed() / 2, time))
+async fn read(connections: &Arc<Connections>) -> Result<(Instant, Timestamp), StoreError> {
+    let lease = connections.background().await?;
+    let reading = async {
+        let started_at = Instant::now();
+        let row = lease.client()?.query_one("SELECT clock_timestamp()", &[]).await;
+        // The server read its clock somewhere within the round trip.
+        let read_at = started_at + started_at.elapsed() / 2;
+        let time: SystemTime = row.and_then(|row| row.try_get(0)).map_err(store_error)?;
+        Ok((read_at, Timestamp::try_from(time).map_err(|_| StoreError::Corrupt("time"))?))
+    };
+    let outcome = timeout(connections.operation_timeout, reading).await;
+    finish(lease, outcome)
 }

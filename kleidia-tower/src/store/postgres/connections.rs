@@ -4,19 +4,27 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Client, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod};
-use deadpool_postgres::{Runtime, Timeouts};
+use deadpool_postgres::{
+    Client, ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime,
+    Timeouts,
+};
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::pool_error;
+use super::error::{pool_error, store_error};
 use super::lease::Lease;
 use super::options::PostgresOptions;
+use super::statements::Parameters;
 use crate::store::{OpenError, StoreError};
+
+/// The statements that a role can see are its own.
+const WAITING_COMMITS: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity \
+    WHERE usename = current_user AND wait_event = 'SyncRep' \
+    AND query_start < clock_timestamp() - make_interval(secs => $1))";
 
 /// How many operations of clients can wait for a connection.
 const MAX_WAITING: usize = 1024;
@@ -33,8 +41,10 @@ pub(super) struct Connections {
     queue: Semaphore,
     connection_timeout: Duration,
     pub(super) operation_timeout: Duration,
-    /// Connects to the server to cancel a statement.
+    /// Connects to the server to cancel a statement, and to ask whether commits wait.
     pub(super) connector: MakeRustlsConnect,
+    /// Held to connect with it: one connection at a time is not of a pool.
+    config: Mutex<Config>,
     /// Runs what is left of operations whose callers are gone.
     pub(super) runtime: Handle,
 }
@@ -63,6 +73,7 @@ impl Connections {
             connection_timeout: options.connection_timeout,
             operation_timeout: options.operation_timeout(),
             connector,
+            config: Mutex::new(config.clone()),
             runtime: Handle::current(),
         }))
     }
@@ -94,12 +105,12 @@ impl Connections {
             // The few operations that have a permit wait for the same connections.
             return Ok(self.lease(connection(&self.shared).await?, None));
         };
-        // If the reserved one is busy, whichever is free first.
-        let reserved = pin!(connection(reserved));
-        let shared = pin!(self.shared_writer());
-        match select(reserved, shared).await {
-            Either::Left((client, _)) => Ok(self.lease(client?, None)),
-            Either::Right((lease, _)) => lease,
+        // If the reserved one is busy or fails, one that is free.
+        let reserved = async { Ok(self.lease(connection(reserved).await?, None)) };
+        match select(pin!(reserved), pin!(self.shared_writer())).await {
+            Either::Left((Err(_), shared)) => shared.await,
+            Either::Right((Err(_), reserved)) => reserved.await,
+            Either::Left((lease, _)) | Either::Right((lease, _)) => lease,
         }
     }
 
@@ -127,6 +138,25 @@ impl Connections {
         permit.map_err(StoreError::unavailable)
     }
 
+    /// Returns whether a commit waits for a standby for longer than an operation should take, by the
+    /// time of the server. It connects to the server, since all other connections may wait.
+    pub(super) async fn has_waiting_commits(&self) -> Result<bool, StoreError> {
+        let config = self.config.lock().await;
+        let limit = self.operation_timeout.as_secs_f64() / 2.0;
+        let asking = async {
+            let (client, connection) = config.connect(self.connector.clone()).await?;
+            let parameters: Parameters<'_> = &[&limit];
+            let found = client.query_one(WAITING_COMMITS, parameters);
+            match select(pin!(found), pin!(connection)).await {
+                Either::Left((found, _)) => found?.try_get(0),
+                Either::Right((closed, found)) => closed.and(found.await?.try_get(0)),
+            }
+        };
+        let limit = self.connection_timeout + self.operation_timeout;
+        let found = timeout(limit, asking).await.map_err(StoreError::unavailable)?;
+        found.map_err(store_error)
+    }
+
     fn lease(self: &Arc<Self>, client: Client, permit: Option<OwnedSemaphorePermit>) -> Lease {
         Lease::new(Arc::clone(self), client, permit)
     }
@@ -144,15 +174,21 @@ fn pool(
 ) -> Result<Pool, OpenError> {
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(config, connector, recycling);
+    let limit = options.connection_timeout;
     let set_up = options.set_up();
-    let set_up = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+    let set_up = Hook::async_fn(move |client: &mut ClientWrapper, _| {
         let set_up = set_up.clone();
-        Box::pin(async move { client.batch_execute(&set_up).await.map_err(HookError::Backend) })
+        Box::pin(async move {
+            // The pool's timeouts do not include it.
+            let done = timeout(limit, client.batch_execute(&set_up)).await;
+            done.map_err(|_| HookError::message("the database does not answer"))?
+                .map_err(HookError::Backend)
+        })
     });
-    let timeout = Some(options.connection_timeout);
+    let limit = Some(limit);
     Pool::builder(manager)
         .max_size(size)
-        .timeouts(Timeouts { wait: timeout, create: timeout, recycle: timeout })
+        .timeouts(Timeouts { wait: limit, create: limit, recycle: limit })
         .runtime(Runtime::Tokio1)
         .post_create(set_up)
         .build()

@@ -1,5 +1,7 @@
 //! Deletes expired rows in batches.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use tokio::time::timeout;
 
@@ -47,14 +49,14 @@ impl PurgeStore for PostgresStore {
         let since = time::sub(now, retention.sessions()).as_second();
         let mut lease = self.connections().background().await?;
         let purging = async {
-            let (transaction, is_committing) = lease.begin().await?;
+            let (transaction, committing_since) = lease.begin().await?;
             let mut rows = PostgresRows::new(&transaction, self.key());
             let tokens = rows.execute(TOKENS, &[&now.as_second(), &limit]).await?;
             let sessions = rows.execute(SESSIONS, &[&since, &limit]).await?;
             rows.execute(FAMILIES, &[&since, &limit]).await?;
             let failures = rows.execute(FAILURES, &[&now.as_second(), &limit]).await?;
             let codes = rows.execute(CODES, &[&now.as_second(), &limit]).await?;
-            *is_committing = true;
+            *committing_since = Some(Instant::now());
             transaction.commit().await.map_err(store_error)?;
             Ok(tokens + sessions + failures + codes)
         };

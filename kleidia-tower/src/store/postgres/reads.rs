@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::timeout;
 use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::PostgresStore;
 use super::accounts::{ACCOUNT_BY_ID, ACCOUNT_BY_NAME, account_with_password};
@@ -228,6 +229,23 @@ impl PostgresStore {
     ) -> Result<Vec<Row>, StoreError> {
         without_subscriber(async {
             self.read_with(self.connections().background().await?, sql, parameters).await
+        })
+        .await
+    }
+
+    /// Reads with a statement whose text depends on the request: a connection would keep each one
+    /// that it prepares.
+    pub(super) async fn read_once(
+        &self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, StoreError> {
+        without_subscriber(async {
+            let lease = self.connections().reader().await?;
+            let reading =
+                async { lease.client()?.query_typed(sql, parameters).await.map_err(store_error) };
+            let outcome = timeout(self.connections().operation_timeout, reading).await;
+            finish(lease, outcome)
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! The statements that read audit records.
 
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::PostgresStore;
 use crate::Timestamp;
@@ -37,7 +37,7 @@ impl PostgresStore {
         let until = self.find_pivot(query.until).await?;
         let RecordQuery { sql, values, .. } = RecordQuery::new(query, Pivots { from, until }, '$');
         let values: Vec<_> = values.iter().map(parameter).collect();
-        let found = self.read_all(&sql, &values).await?;
+        let found = self.read_once(&sql, &values).await?;
         found.iter().map(|row| Columns(row).record()).collect()
     }
 
@@ -49,11 +49,51 @@ impl PostgresStore {
     }
 }
 
-fn parameter(value: &Value) -> &(dyn ToSql + Sync) {
+fn parameter(value: &Value) -> (&(dyn ToSql + Sync), Type) {
     match value {
-        Value::Integer(value) => value,
-        Value::Text(value) => value,
+        Value::Integer(value) => (value, Type::INT8),
+        Value::Text(value) => (value, Type::TEXT),
     }
 }
 
 pub(super) use record_columns;
+
+#[cfg(test)]
+mod tests {
+    use test_servers::PostgresServer;
+
+    use super::*;
+    use crate::UserId;
+    use crate::audit::{AuditKey, EventKind, LogKey, Outcome};
+    use crate::store::PostgresOptions;
+
+    /// A connection keeps each statement that it prepares, and these are thousands.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn queries_are_not_prepared_for_the_life_of_a_connection() {
+        let url = PostgresServer::shared().create_database();
+        let key = LogKey::from(AuditKey::generate("tests").unwrap());
+        let options = PostgresOptions::default().with_max_connections(1).unwrap();
+        let store = PostgresStore::open_with(&url, key, options).await.unwrap();
+        let prepared = async || {
+            let lease = store.connections().reader().await.unwrap();
+            let size = lease.client().unwrap().statement_cache.size();
+            lease.release();
+            size
+        };
+        store.find_pivot(Some(Timestamp::UNIX_EPOCH)).await.unwrap();
+        let before = prepared().await;
+        for kind in EventKind::ALL {
+            for outcome in [None, Some(Outcome::Success)] {
+                for user in [None, Some("alice".to_owned())] {
+                    let user_id = user.is_some().then(|| UserId::new(1));
+                    let from = user.is_none().then_some(Timestamp::UNIX_EPOCH);
+                    let kind = Some(kind);
+                    let query =
+                        AuditQuery { kind, user, user_id, outcome, from, ..Default::default() };
+                    assert!(store.find_records(&query).await.unwrap().is_empty());
+                }
+            }
+        }
+        assert_eq!(prepared().await, before);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 use tokio::time::error::Elapsed;
@@ -38,7 +38,8 @@ const MAX_RETRIES: u32 = 5;
 ///
 /// If a caller drops an operation, it is committed completely or not at all. A statement that still
 /// runs 50 milliseconds later is cancelled, for example one that waits for a lock. Its connection is
-/// closed then.
+/// closed then. A commit that waits for a standby is not cancelled, and keeps its connection until it
+/// is done: meanwhile there is one less to write with.
 ///
 /// TLS is required, unless the server is on this machine or the URL has `sslmode=disable`; the
 /// server's certificate and name are verified.
@@ -119,15 +120,14 @@ impl PostgresStore {
         let connector = tls::connector(options.root_certificates.as_deref())?;
         let feed = Feed::new(config.clone(), connector.clone(), &options);
         let connections = Connections::new(&config, connector, &options)?;
-        let pool = connections.shared();
-        let mut client = pool.get().await.map_err(pool_error)?;
+        let mut client = connections.shared().get().await.map_err(pool_error)?;
         let transaction = client.transaction().await.map_err(store_error)?;
         migrations::run(&transaction, signs).await?;
         transaction.commit().await.map_err(store_error)?;
         drop(client);
-        let clock = DatabaseClock::synchronise(pool).await?;
+        let clock = DatabaseClock::synchronise(&connections).await?;
         #[expect(clippy::disallowed_methods, reason = "supervised: each comparison is a turn")]
-        let clock_task = tokio::spawn(clock.clone().run(pool.clone()));
+        let clock_task = tokio::spawn(clock.clone().run(Arc::clone(&connections)));
         let sealing = Sealing::default();
         let database = Arc::new(Database { connections, feed, key, sealing });
         let handle = Self { database, clock, tasks: None };
@@ -206,13 +206,13 @@ impl PostgresStore {
     ) -> Result<T, StoreError> {
         let mut lease = self.connections().writer(queue).await?;
         let running = async {
-            let (transaction, is_committing) = lease.begin().await?;
+            let (transaction, committing_since) = lease.begin().await?;
             // An error drops the transaction, which rolls it back.
             let mut rows = PostgresRows::new(&transaction, self.key());
             let value = operation.run(&mut rows).await?;
             rows.flush().await?;
             let publication = Publication::new(self.database.feed.events(), rows.events);
-            *is_committing = true;
+            *committing_since = Some(Instant::now());
             transaction.commit().await.map_err(store_error)?;
             publication.publish();
             Ok(value)
