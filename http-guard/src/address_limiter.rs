@@ -59,18 +59,23 @@ impl AddressLimiter {
     /// Returns a permit, or `None` if the address has as many as allowed.
     #[must_use]
     pub fn try_acquire(&self, address: ClientAddress) -> Option<AddressPermit> {
-        self.acquire(address, self.limit)
+        self.acquire(address.network_key(), self.limit)
     }
 
     /// Returns a permit in place of another one that is about to be released. The address has at
     /// most [`MAX_REPLACED`] permits more than allowed meanwhile.
     #[cfg(feature = "serve")]
-    pub(crate) fn acquire_replacement(&self, address: ClientAddress) -> Option<AddressPermit> {
-        self.acquire(address, self.limit.saturating_add(MAX_REPLACED))
+    pub(crate) fn acquire_replacement(&self, key: u128) -> Option<AddressPermit> {
+        self.acquire(key, self.limit.saturating_add(MAX_REPLACED))
     }
 
-    fn acquire(&self, address: ClientAddress, limit: usize) -> Option<AddressPermit> {
-        let key = address.network_key();
+    /// Returns a permit for a key, which is that of an address unless no key of this limiter is.
+    #[cfg(feature = "serve")]
+    pub(crate) fn try_acquire_key(&self, key: u128) -> Option<AddressPermit> {
+        self.acquire(key, self.limit)
+    }
+
+    fn acquire(&self, key: u128, limit: usize) -> Option<AddressPermit> {
         let mut counts = self.counts.lock();
         let count = counts.get(&key).copied().unwrap_or_default();
         if count >= limit {
@@ -109,7 +114,7 @@ mod tests {
         let limiter = AddressLimiter::new(2);
         let address = ClientAddress::new("192.0.2.1".parse().unwrap());
         let permits: Vec<_> =
-            (0..100).map_while(|_| limiter.acquire_replacement(address)).collect();
+            (0..100).map_while(|_| limiter.acquire_replacement(address.network_key())).collect();
         assert_eq!(permits.len(), 2 + MAX_REPLACED);
     }
 

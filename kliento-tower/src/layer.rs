@@ -127,6 +127,16 @@ impl KlientoAuthLayer {
         self.with_policy_change(|authenticator| authenticator.audiences.push(audience.into()))
     }
 
+    /// Accepts tokens for this audience only, which becomes the challenge's realm, in place of the
+    /// audiences before: for a part of a service. Caches, limits and quotas are shared with the layer
+    /// that this one is made of.
+    #[must_use]
+    pub fn with_only_audience(self, audience: impl Into<String>) -> Self {
+        let audience = audience.into();
+        let layer = self.with_realm(audience.clone());
+        layer.with_policy_change(|authenticator| authenticator.audiences = vec![audience])
+    }
+
     /// Sets the source of trust anchors; [IANA's](crate::TrustAnchors::iana) by default.
     #[must_use]
     pub fn with_trust_anchors(self, store: impl TrustAnchorStore) -> Self {

@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::header::CACHE_CONTROL;
 use axum::routing::get;
-use benches::{Bundle, is_measured};
+use benches::{Bundle, build_kliento};
 use tempfile::TempDir;
 
 /// The argument for which this program is the authorizer that always says yes.
@@ -29,6 +29,8 @@ pid nginx.pid;
 events {}
 http {
     access_log off;
+    # One client sends all requests on its connection, which nginx would close after 1,000.
+    keepalive_requests 100000000;
     client_body_temp_path temp;
     proxy_temp_path temp;
     fastcgi_temp_path temp;
@@ -58,7 +60,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn kliento(bundle: &Bundle) -> Self {
-        let mut command = Command::new(build());
+        let mut command = Command::new(build_kliento());
         command.args(["serve", "--listen", "127.0.0.1:0", "--audience", &bundle.audience]);
         command.args(["--at", &bundle.at.to_string()]);
         for anchor in &bundle.trust_anchors {
@@ -82,26 +84,6 @@ impl Server {
         let address = line.trim().strip_prefix("listening on http://").expect("an address");
         Self { process, address: address.to_owned() }
     }
-}
-
-/// Builds `kliento`, and returns its path.
-fn build() -> PathBuf {
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-    // The bench is `TARGET/PROFILE/deps/NAME`.
-    let bench = env::current_exe().expect("a program");
-    let target = bench.ancestors().nth(3).expect("a target directory");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--locked", "--workspace", "--all-features"]);
-    cargo.args(["--bin", "kliento", "--manifest-path", manifest]);
-    let profile = if is_measured() {
-        cargo.arg("--release");
-        "release"
-    } else {
-        "debug"
-    };
-    let built = cargo.arg("--target-dir").arg(target).status().expect("cargo starts");
-    assert!(built.success(), "kliento is not built");
-    target.join(profile).join("kliento")
 }
 
 /// Serves the headers of the same answer to each request, by the server of `kliento serve`.

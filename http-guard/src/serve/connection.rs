@@ -73,7 +73,7 @@ impl Connection {
         let peer = self.peer;
         let activity = Activity::new(self.timeouts.write);
         let _registration =
-            self.open_connections.register(self.slot.counted.address, Arc::clone(&activity));
+            self.open_connections.register(self.slot.counted.client, Arc::clone(&activity));
         let stream = tokio::select! {
             biased;
             _ = self.phase.changed() => return 0,

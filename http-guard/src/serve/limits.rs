@@ -1,17 +1,19 @@
-//! Limits the connections that are open at the same time, in total and per client address.
+//! Limits the connections that are open at the same time: in total, per client address, and per user.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::listener::Peer;
-use crate::{AddressLimiter, AddressPermit, ClientAddress, SettingError, TrustedProxies};
+use crate::{AddressLimiter, AddressPermit, SettingError, TrustedProxies};
 
 /// The bounds on connections.
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
     pub(super) total: Option<u32>,
     pub(super) per_address: Option<u32>,
+    /// Over Unix sockets; `None` for no limit.
+    pub(super) per_user: Option<u32>,
     pub(super) exempt_proxies: TrustedProxies,
 }
 
@@ -21,30 +23,45 @@ pub(super) struct ConnectionLimiter {
     limits: Limits,
     permits: Arc<Semaphore>,
     addresses: AddressLimiter,
+    /// By user ids.
+    users: Option<AddressLimiter>,
 }
 
-/// The address of a connection, which counts for the address until this is dropped.
+/// The client of a connection, whose connections are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    /// An IPv4 address or an IPv6 network, by the key of its network.
+    Network(u128),
+    /// A user of this machine.
+    #[cfg(unix)]
+    User(u32),
+}
+
+/// The client of a connection, which counts for the client until this is dropped.
 #[derive(Debug)]
-pub(super) struct CountedAddress {
-    pub(super) address: Option<ClientAddress>,
+pub(super) struct CountedClient {
+    pub(super) client: Option<Client>,
     _permit: Option<AddressPermit>,
 }
 
 /// One of the connections that may be open. Dropping it releases the slot.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
-    pub(super) counted: CountedAddress,
+    pub(super) counted: CountedClient,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Limits {
     pub(super) const TOTAL: &str = "maximum connections";
     pub(super) const PER_ADDRESS: &str = "maximum connections per address";
+    pub(super) const PER_USER: &str = "maximum connections per user";
 
     /// Rejects limits that contradict each other.
     pub(super) fn check(&self) -> Result<(), SettingError> {
         let (per_address, total) = (self.per_address(), self.total());
-        SettingError::check_at_most(Self::PER_ADDRESS, per_address, Self::TOTAL, total)
+        SettingError::check_at_most(Self::PER_ADDRESS, per_address, Self::TOTAL, total)?;
+        let per_user = self.per_user.unwrap_or(1);
+        SettingError::check_at_most(Self::PER_USER, per_user, Self::TOTAL, total)
     }
 
     fn total(&self) -> u32 {
@@ -58,12 +75,13 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { total: None, per_address: None, exempt_proxies: TrustedProxies::none() }
+        let exempt_proxies = TrustedProxies::none();
+        Self { total: None, per_address: None, per_user: None, exempt_proxies }
     }
 }
 
 impl ConnectionSlot {
-    pub(super) const fn new(counted: CountedAddress, permit: OwnedSemaphorePermit) -> Self {
+    pub(super) const fn new(counted: CountedClient, permit: OwnedSemaphorePermit) -> Self {
         Self { counted, _permit: permit }
     }
 }
@@ -71,8 +89,9 @@ impl ConnectionSlot {
 impl ConnectionLimiter {
     pub(super) fn new(limits: Limits) -> Self {
         let addresses = AddressLimiter::new(permits(limits.per_address()));
+        let users = limits.per_user.map(|limit| AddressLimiter::new(permits(limit)));
         let permits = Arc::new(Semaphore::new(permits(limits.total())));
-        Self { limits, permits, addresses }
+        Self { limits, permits, addresses, users }
     }
 
     /// Returns a permit if one is available.
@@ -85,35 +104,34 @@ impl ConnectionLimiter {
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
-    /// Counts a connection for its address; `None` if the address has too many already, and
-    /// `replace` returns `false`.
+    /// Counts a connection for its client; `None` if the client has too many already, and `replace`
+    /// returns `false`.
     ///
-    /// `replace` closes another connection of the address. A client can delay its end by a last
-    /// request, so an address has few more connections meanwhile.
+    /// `replace` closes another connection of the client. A client can delay its end by a last
+    /// request, so it has few more connections meanwhile.
     pub(super) fn count(
         &self,
         peer: Peer,
-        replace: impl FnOnce(ClientAddress) -> bool,
-    ) -> Option<CountedAddress> {
+        replace: impl FnOnce(Client) -> bool,
+    ) -> Option<CountedClient> {
         let proxies = &self.limits.exempt_proxies;
-        let peer = peer.address().map(|address| address.ip());
-        let address = peer.map(|peer| proxies.canonical(peer));
-        let is_exempt = peer.is_some_and(|peer| proxies.contains(peer));
-        let permit = match address.filter(|_| !is_exempt) {
-            None => None,
-            Some(counted) => Some(self.address_permit(counted, replace)?),
+        let (client, limiter) = match peer {
+            Peer::Ip(address) => {
+                let address = address.ip();
+                let client = Client::Network(proxies.canonical(address).network_key());
+                (Some(client), (!proxies.contains(address)).then_some(&self.addresses))
+            }
+            #[cfg(unix)]
+            Peer::Unix(Some(credentials)) => {
+                (Some(Client::User(credentials.uid())), self.users.as_ref())
+            }
+            _ => (None, None),
         };
-        Some(CountedAddress { address, _permit: permit })
-    }
-
-    fn address_permit(
-        &self,
-        address: ClientAddress,
-        replace: impl FnOnce(ClientAddress) -> bool,
-    ) -> Option<AddressPermit> {
-        let replacement = || self.addresses.acquire_replacement(address);
-        let permit = self.addresses.try_acquire(address);
-        permit.or_else(|| replacement().filter(|_| replace(address)))
+        let permit = match client.zip(limiter) {
+            None => None,
+            Some((client, limiter)) => Some(permit_of(limiter, client, replace)?),
+        };
+        Some(CountedClient { client, _permit: permit })
     }
 
     /// Returns the number of open connections, upgraded ones included.
@@ -125,6 +143,20 @@ impl ConnectionLimiter {
     pub(super) async fn wait_until_empty(&self) {
         let _all = self.permits.acquire_many(self.limits.total()).await;
     }
+}
+
+fn permit_of(
+    limiter: &AddressLimiter,
+    client: Client,
+    replace: impl FnOnce(Client) -> bool,
+) -> Option<AddressPermit> {
+    let key = match client {
+        Client::Network(key) => key,
+        #[cfg(unix)]
+        Client::User(uid) => uid.into(),
+    };
+    let replacement = || limiter.acquire_replacement(key);
+    limiter.try_acquire_key(key).or_else(|| replacement().filter(|_| replace(client)))
 }
 
 fn permits(limit: u32) -> usize {

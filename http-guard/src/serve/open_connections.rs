@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::activity::Activity;
-use crate::ClientAddress;
+use super::limits::Client;
 
 /// How long a connection must have waited for its client before another may take its place. It
 /// protects clients between two requests, and short bodies.
@@ -25,7 +25,7 @@ struct Entries {
 
 #[derive(Debug)]
 struct Entry {
-    address: Option<ClientAddress>,
+    client: Option<Client>,
     activity: Arc<Activity>,
 }
 
@@ -40,28 +40,24 @@ impl OpenConnections {
     /// Adds a connection.
     pub(super) fn register(
         self: &Arc<Self>,
-        address: Option<ClientAddress>,
+        client: Option<Client>,
         activity: Arc<Activity>,
     ) -> Registration {
         let mut entries = self.lock();
         let id = entries.next_id;
         entries.next_id += 1;
-        entries.connections.insert(id, Entry { address, activity });
+        entries.connections.insert(id, Entry { client, activity });
         Registration { connections: Arc::clone(self), id }
     }
 
-    /// Closes up to `count` connections, those that have waited longest; only those of an address,
+    /// Closes up to `count` connections, those that have waited longest; only those of a client,
     /// if one is given. Returns how many.
     ///
     /// These are connections without an open request; if there is none, connections whose open
     /// requests only wait for their bodies.
-    pub(super) fn close_longest_waiting(
-        &self,
-        count: usize,
-        address: Option<ClientAddress>,
-    ) -> usize {
-        match self.close_oldest(count, address, Activity::waiting_since) {
-            0 => self.close_oldest(count, address, Activity::waiting_for_bodies_since),
+    pub(super) fn close_longest_waiting(&self, count: usize, client: Option<Client>) -> usize {
+        match self.close_oldest(count, client, Activity::waiting_since) {
+            0 => self.close_oldest(count, client, Activity::waiting_for_bodies_since),
             closed => closed,
         }
     }
@@ -69,15 +65,12 @@ impl OpenConnections {
     fn close_oldest(
         &self,
         count: usize,
-        address: Option<ClientAddress>,
+        client: Option<Client>,
         waiting_since: impl Fn(&Activity) -> Option<Instant>,
     ) -> usize {
-        let key = address.map(ClientAddress::network_key);
         let entries = self.lock();
-        let candidates = entries
-            .connections
-            .values()
-            .filter(|entry| key.is_none() || entry.address.map(ClientAddress::network_key) == key);
+        let candidates = entries.connections.values();
+        let candidates = candidates.filter(|entry| client.is_none() || entry.client == client);
         let mut waiting: Vec<_> = candidates
             .filter_map(|entry| Some((waiting_since(&entry.activity)?, &entry.activity)))
             .filter(|(since, _)| since.elapsed() >= MIN_WAIT)

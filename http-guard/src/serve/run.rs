@@ -18,7 +18,7 @@ use tower_service::Service;
 
 use super::body::RequestBody;
 use super::connection::Connection;
-use super::limits::{ConnectionLimiter, ConnectionSlot, CountedAddress};
+use super::limits::{ConnectionLimiter, ConnectionSlot, CountedClient};
 use super::listener::{Listener, Peer};
 use super::open_connections::OpenConnections;
 use super::server::Server;
@@ -145,7 +145,7 @@ struct Acceptor<L> {
     open_connections: Arc<OpenConnections>,
     retry_delay: Duration,
     full: LogLimiter,
-    address_full: LogLimiter,
+    client_full: LogLimiter,
 }
 
 impl<L: Listener> Acceptor<L> {
@@ -160,7 +160,7 @@ impl<L: Listener> Acceptor<L> {
             open_connections,
             retry_delay: MIN_ACCEPT_RETRY_DELAY,
             full: LogLimiter::new(1, LOG_INTERVAL),
-            address_full: LogLimiter::new(1, LOG_INTERVAL),
+            client_full: LogLimiter::new(1, LOG_INTERVAL),
         }
     }
 
@@ -180,17 +180,18 @@ impl<L: Listener> Acceptor<L> {
         }
     }
 
-    /// Counts a connection for its address. Returns as well whether another one of the address is
+    /// Counts a connection for its client. Returns as well whether another one of the client is
     /// being closed for it.
-    fn count(&self, peer: Peer) -> Option<(CountedAddress, bool)> {
+    fn count(&self, peer: Peer) -> Option<(CountedClient, bool)> {
         let mut has_replaced = false;
-        let counted = self.limiter.count(peer, |address| {
-            has_replaced = self.open_connections.close_longest_waiting(1, Some(address)) > 0;
+        let counted = self.limiter.count(peer, |client| {
+            has_replaced = self.open_connections.close_longest_waiting(1, Some(client)) > 0;
             has_replaced
         });
         if counted.is_none() {
-            if let Some(suppressed) = self.address_full.allow() {
-                event!(warn, ?peer, suppressed, "connection limit of an address reached");
+            if let Some(suppressed) = self.client_full.allow() {
+                let text = if peer.address().is_some() { "an address" } else { "a user" };
+                event!(warn, ?peer, suppressed, "connection limit of {text} reached");
             }
         }
         Some((counted?, has_replaced))

@@ -216,6 +216,23 @@ impl Server {
         Ok(self)
     }
 
+    /// Sets how many connections one user of this machine may have over a Unix socket: 1 to
+    /// 1,000,000, and at most [all](Self::with_max_connections). No limit by default: behind a proxy
+    /// on the same machine, all clients have its user.
+    ///
+    /// A further connection replaces another one of the user, as
+    /// [that of an address](Self::with_max_connections_per_address) does.
+    ///
+    /// # Errors
+    /// [`SettingError`] if `connections` is out of bounds, or more than all.
+    #[cfg(unix)]
+    pub fn with_max_connections_per_user(mut self, connections: u32) -> Result<Self, SettingError> {
+        let connections = SettingError::check(Limits::PER_USER, connections, CONNECTIONS)?;
+        self.limits.per_user = Some(connections);
+        self.limits.check()?;
+        Ok(self)
+    }
+
     /// Sets the proxies whose connections are not limited per address, only in total. None by
     /// default.
     #[must_use]

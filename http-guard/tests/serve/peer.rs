@@ -8,7 +8,7 @@ use http_guard::serve::{Peer, RequestBody, Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{BoxBody, text};
+use crate::support::{BoxBody, SHORT, TEST_TIMEOUT, text};
 
 async fn show(request: Request<RequestBody>) -> Result<Response<BoxBody>, Infallible> {
     let extensions = request.extensions();
@@ -56,6 +56,32 @@ async fn unix_socket_has_credentials_and_no_address() {
     assert!(response.contains("None Unix(Some("), "{response}");
     let uid = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&path).unwrap());
     assert!(response.contains(&format!("uid: {uid}")), "{response}");
+}
+
+/// A further connection of a user waits for no other user, and replaces the user's silent one.
+#[cfg(unix)]
+#[tokio::test]
+async fn limits_connections_per_user() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let server = Server::new().with_max_connections_per_user(1).unwrap();
+    let service = tower::service_fn(show);
+    tokio::spawn(async move { server.serve(listener, service, std::future::pending()).await });
+    let connect = async || tokio::net::UnixStream::connect(&path).await.unwrap();
+    let (mut silent, mut rest) = (connect().await, Vec::new());
+    let mut early = connect().await;
+    // Each connection is protected for a second.
+    let read = tokio::time::timeout(TEST_TIMEOUT, early.read_to_end(&mut rest)).await.unwrap();
+    assert!(read.is_err() || rest.is_empty());
+    tokio::time::sleep(3 * SHORT).await;
+    let mut stream = connect().await;
+    stream.write_all(REQUEST).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    assert!(response.contains("Unix(Some("), "{response}");
+    let read = tokio::time::timeout(TEST_TIMEOUT, silent.read_to_end(&mut rest)).await.unwrap();
+    assert!(read.is_err() || rest.is_empty());
 }
 
 /// axum's routers are Tower services for hyper's requests.

@@ -69,20 +69,22 @@ struct QuotaEntry {
     burst: Option<Spanned<u32>>,
 }
 
-/// Reads the rules, and reports the position of the first fault.
-pub(super) fn parse(text: &str) -> Result<Admission, Error> {
+/// Reads the rules, and reports the position of the first fault. Other audiences than the known ones
+/// are a fault, if these are given.
+pub(super) fn parse(text: &str, audiences: Option<&HashSet<String>>) -> Result<Admission, Error> {
     let document: Document = toml::from_str(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
         let position = Position::of_offset(text, offset);
         Error::Syntax { position, message: error.message().to_owned() }
     })?;
-    Reader { text }.admission(document)
+    Reader { text, audiences }.admission(document)
 }
 
 /// Turns entries into rules, with positions in the text for errors.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     text: &'a str,
+    audiences: Option<&'a HashSet<String>>,
 }
 
 impl Reader<'_> {
@@ -137,6 +139,7 @@ impl Reader<'_> {
         )?;
         self.add(&mut rule.names, "subjects", subjects.as_ref(), Names::add_subject)?;
         if let Some(audiences) = audiences {
+            self.check_audiences(audiences.get_ref())?;
             rule = rule.with_audiences(self.distinct("audiences", audiences, Clone::clone)?);
         }
         if let Some(signers) = signers {
@@ -177,6 +180,13 @@ impl Reader<'_> {
             let with_burst = quota.with_burst(*burst.get_ref());
             quota = with_burst.map_err(|error| invalid(self.position(burst), error.into()))?;
         }
+        for name in organisations.iter().flat_map(Spanned::get_ref) {
+            let (text, position) = (name.get_ref(), self.position(name));
+            // The same name is a duplicate.
+            if limited.covers(text) && !limited.names(text) {
+                return Err(Error::CoveredQuota { position, name: text.clone() });
+            }
+        }
         self.add(limited, "organisations", organisations.as_ref(), Names::add_organisation)?;
         let Some(organisations) = organisations else {
             limited.add_organisation("*").map_err(|error| invalid(self.position(entry), error))?;
@@ -185,6 +195,17 @@ impl Reader<'_> {
         let organisations = organisations.get_ref();
         let named = quota.with_organisations(organisations.iter().map(Spanned::get_ref));
         named.map_err(|error| invalid(self.position(entry), error))
+    }
+
+    fn check_audiences(self, audiences: &[Spanned<String>]) -> Result<(), Error> {
+        let Some(known) = self.audiences else { return Ok(()) };
+        match audiences.iter().find(|audience| !known.contains(audience.get_ref())) {
+            None => Ok(()),
+            Some(unknown) => {
+                let (position, audience) = (self.position(unknown), unknown.get_ref().clone());
+                Err(Error::UnknownAudience { position, audience })
+            }
+        }
     }
 
     /// Adds the names of a list, which must be new.

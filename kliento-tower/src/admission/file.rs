@@ -1,5 +1,6 @@
 //! Rules from a file, which is polled for changes.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,8 +63,8 @@ use crate::{HealthError, SettingError};
 ///
 /// A file with a fault is rejected as a whole, and the error has its line and column. Faults are
 /// unknown keys, empty lists, duplicate names, numbers out of bounds, a rule that names neither
-/// organisations nor subjects, and a file without a rule: an empty file admits no workload, and
-/// never all of them. A file has at most 256 rules and 256 quotas.
+/// organisations nor subjects, a quota for an organisation to which an earlier one applies, and a
+/// file without a rule: an empty file admits no workload, and never all of them. A file has at most 256 rules and 256 quotas.
 ///
 /// # Changes
 /// A thread re-reads the file every 5 seconds by default and compares the contents, so it also
@@ -112,6 +113,7 @@ pub struct AdmissionFile {
 #[derive(Debug)]
 pub struct AdmissionFileOptions {
     poll_interval: Duration,
+    audiences: Option<HashSet<String>>,
 }
 
 struct ActiveRules {
@@ -131,7 +133,7 @@ impl AdmissionFile {
     /// Returns the default options.
     #[must_use]
     pub const fn options() -> AdmissionFileOptions {
-        AdmissionFileOptions { poll_interval: DEFAULT_POLL_INTERVAL }
+        AdmissionFileOptions { poll_interval: DEFAULT_POLL_INTERVAL, audiences: None }
     }
 
     /// Reads the file now instead of at the next poll. Blocks meanwhile.
@@ -182,6 +184,18 @@ impl AdmissionFileOptions {
         Ok(self)
     }
 
+    /// Rejects files with a rule for another audience than these, which are those of the layer: it
+    /// would never apply. By default all are allowed.
+    #[must_use]
+    pub fn with_audiences<T: Into<String>>(
+        mut self,
+        audiences: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let known = self.audiences.get_or_insert_default();
+        known.extend(audiences.into_iter().map(Into::into));
+        self
+    }
+
     /// Reads the file, and polls it from then on.
     ///
     /// # Errors
@@ -189,15 +203,15 @@ impl AdmissionFileOptions {
     pub fn open(self, path: impl Into<PathBuf>) -> Result<AdmissionFile, AdmissionFileError> {
         let path: Arc<Path> = path.into().into();
         let started_at = Instant::now();
-        let active = ActiveRules::new(read_text(&path)?, &path)?;
+        let active = ActiveRules::new(read_text(&path)?, &path, self.audiences.as_ref())?;
         record_validity(true);
         let active = LastValid::new(Supervisor::new("admission"), active, started_at, {
             let path = Arc::clone(&path);
             move |error| log_change(&path, error)
         });
-        let file = Arc::clone(&path);
+        let (file, audiences) = (Arc::clone(&path), self.audiences);
         let active = Polled::start(active, self.poll_interval, move |active| {
-            let outcome = reload(active, &file);
+            let outcome = reload(active, &file, audiences.as_ref());
             record_validity(outcome.is_ok());
             outcome
         });
@@ -207,8 +221,12 @@ impl AdmissionFileOptions {
 }
 
 impl ActiveRules {
-    fn new(text: String, path: &Path) -> Result<Self, AdmissionFileError> {
-        let rules = document::parse(&text)?;
+    fn new(
+        text: String,
+        path: &Path,
+        audiences: Option<&HashSet<String>>,
+    ) -> Result<Self, AdmissionFileError> {
+        let rules = document::parse(&text, audiences)?;
         let path = log_text_up_to(MAX_LOGGED_CHARACTERS, path.display());
         let Rules { allowed, quotas, .. } = &*rules.0;
         event!(info, path, rules = allowed.len(), quotas = quotas.len(), "admission rules loaded");
@@ -219,10 +237,11 @@ impl ActiveRules {
 fn reload(
     active: &LastValid<ActiveRules, AdmissionFileError>,
     path: &Path,
+    audiences: Option<&HashSet<String>>,
 ) -> Result<(), AdmissionFileError> {
     let text = read_text(path)?;
     if active.value().text != text {
-        active.set(ActiveRules::new(text, path)?);
+        active.set(ActiveRules::new(text, path, audiences)?);
     }
     Ok(())
 }

@@ -45,6 +45,23 @@ pub enum AdmissionFileError {
         /// The name.
         name: String,
     },
+    /// A quota names an organisation to which an earlier quota applies.
+    #[error("{position}: an earlier quota applies to {name:?}")]
+    CoveredQuota {
+        /// The position of the name.
+        position: Position,
+        /// The name.
+        name: String,
+    },
+    /// A rule has an audience that is none of
+    /// [those that are known](crate::AdmissionFileOptions::with_audiences).
+    #[error("{position}: unknown audience {audience:?}")]
+    UnknownAudience {
+        /// The position of the audience.
+        position: Position,
+        /// The audience.
+        audience: String,
+    },
     /// A rule names neither organisations nor subjects. `organisations = ["*"]` names all.
     #[error("{position}: the rule names neither organisations nor subjects")]
     UnnamedCallers {

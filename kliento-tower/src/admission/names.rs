@@ -60,6 +60,33 @@ impl Names {
         self.has_every_organisation
     }
 
+    /// Returns whether the text is one of these names of organisations.
+    #[cfg(feature = "admission-file")]
+    pub(crate) fn names(&self, text: &str) -> bool {
+        let (names, name) = match text.strip_prefix("*.") {
+            Some(parent) => (&self.parents, parent),
+            None => (&self.organisations, text),
+        };
+        let name = name.parse::<OrganisationName>();
+        name.is_ok_and(|name| names.contains(name.as_str()))
+    }
+
+    /// Returns whether each organisation that the text names is among these: `example.com`,
+    /// `*.example.com` or `*`.
+    #[cfg(feature = "admission-file")]
+    pub(crate) fn covers(&self, text: &str) -> bool {
+        if self.has_every_organisation {
+            return true;
+        }
+        match text.strip_prefix("*.").map(str::parse::<OrganisationName>) {
+            Some(parent) => parent.is_ok_and(|parent| {
+                let name = parent.as_str();
+                self.parents.contains(name) || ancestors(name).any(|up| self.parents.contains(up))
+            }),
+            None => text.parse().is_ok_and(|name| self.contains_organisation(&name)),
+        }
+    }
+
     pub(crate) fn contains(&self, identity: &WorkloadIdentity) -> bool {
         self.contains_organisation(identity.organisation())
             || self.subjects.contains(identity.subject())

@@ -64,6 +64,7 @@ struct LimitedSigner {
 
 impl TokenAgent {
     const CAPACITY: usize = 1024;
+    const MAX_FRESH_AGE: Duration = Duration::from_secs(10);
 
     /// Creates an agent without sources of tokens.
     #[must_use]
@@ -125,17 +126,17 @@ impl TokenAgent {
     /// # Errors
     /// [`BundleError`] if none can be issued, or if services would reject it.
     pub async fn token(&self, token: &Token) -> Result<ReadyHeader, BundleError> {
-        let key = token.to_json();
-        let refresher = if let Some(refresher) = self.refreshers.get(&key) {
-            refresher
-        } else {
-            let refresher = self.refresher(token)?;
-            self.refreshers.get_or_insert_with(&key, || Ok::<_, BundleError>(refresher))?
-        };
-        match refresher.get()? {
-            BundleState::Ready(ready) => Ok(ready),
-            BundleState::Pending(pending) => wait_for_refresh(pending).await,
-        }
+        Self::ready(self.token_refresher(token)?.get()?).await
+    }
+
+    /// Returns a bundle of this token that was issued within the last 10 seconds, unless its source
+    /// has just failed: for a caller whose bundle a service has refused. So callers can cause no more
+    /// than one signature or exchange per token in this time.
+    ///
+    /// # Errors
+    /// As [`Self::token`].
+    pub async fn fresh_token(&self, token: &Token) -> Result<ReadyHeader, BundleError> {
+        Self::ready(self.token_refresher(token)?.renew(Self::MAX_FRESH_AGE)?).await
     }
 
     /// Returns the cached tokens that are valid now, with their bundles.
@@ -158,6 +159,23 @@ impl TokenAgent {
             BundleError::Source(error) => error.retry_after().unwrap_or(DEFAULT),
             _ => DEFAULT,
         }
+    }
+
+    async fn ready(state: BundleState) -> Result<ReadyHeader, BundleError> {
+        match state {
+            BundleState::Ready(ready) => Ok(ready),
+            BundleState::Pending(pending) => wait_for_refresh(pending).await,
+        }
+    }
+
+    /// Returns the refresher of a token, which all callers share.
+    fn token_refresher(&self, token: &Token) -> Result<BundleRefresher, BundleError> {
+        let key = token.to_json();
+        if let Some(refresher) = self.refreshers.get(&key) {
+            return Ok(refresher);
+        }
+        let refresher = self.refresher(token)?;
+        self.refreshers.get_or_insert_with(&key, || Ok(refresher))
     }
 
     fn refresher(&self, token: &Token) -> Result<BundleRefresher, BundleError> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{ACCEPT, HOST, RETRY_AFTER};
+use http::header::{ACCEPT, CACHE_CONTROL, HOST, RETRY_AFTER};
 use http::uri::Authority;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Empty, Limited};
@@ -128,17 +128,32 @@ impl AgentSource {
         self
     }
 
-    async fn fetch(&self, audience: &str) -> Result<ExpiringBundle, AgentError> {
+    async fn query(
+        &self,
+        audience: Option<&str>,
+        is_fresh: bool,
+    ) -> Result<ExpiringBundle, SourceError> {
+        let audience = audience.ok_or_else(|| SourceError::new(AgentError::MissingAudience))?;
+        self.fetch(audience, is_fresh).await.map_err(|error| match error {
+            AgentError::Status { retry_after: Some(delay), .. } => {
+                SourceError::new(error).with_retry_after(delay)
+            }
+            error => SourceError::new(error),
+        })
+    }
+
+    async fn fetch(&self, audience: &str, is_fresh: bool) -> Result<ExpiringBundle, AgentError> {
         let path = self.path(audience);
         match &self.address {
             #[cfg(unix)]
             AgentAddress::Unix(socket) => {
                 let stream = UnixStream::connect(socket).await.map_err(AgentError::Connect)?;
-                exchange(stream, "localhost", &path).await
+                exchange(stream, "localhost", &path, is_fresh).await
             }
             AgentAddress::Loopback(authority) => {
                 let stream = TcpStream::connect(authority.as_str()).await;
-                exchange(stream.map_err(AgentError::Connect)?, authority.as_str(), &path).await
+                let stream = stream.map_err(AgentError::Connect)?;
+                exchange(stream, authority.as_str(), &path, is_fresh).await
             }
         }
     }
@@ -156,13 +171,15 @@ impl AgentSource {
 #[async_trait]
 impl TokenBundleSource for AgentSource {
     async fn token_bundle(&self, audience: Option<&str>) -> Result<ExpiringBundle, SourceError> {
-        let audience = audience.ok_or_else(|| SourceError::new(AgentError::MissingAudience))?;
-        self.fetch(audience).await.map_err(|error| match error {
-            AgentError::Status { retry_after: Some(delay), .. } => {
-                SourceError::new(error).with_retry_after(delay)
-            }
-            error => SourceError::new(error),
-        })
+        self.query(audience, false).await
+    }
+
+    /// The agent's cache is bypassed, unless it has issued the token in the last seconds.
+    async fn fresh_token_bundle(
+        &self,
+        audience: Option<&str>,
+    ) -> Result<ExpiringBundle, SourceError> {
+        self.query(audience, true).await
     }
 }
 
@@ -178,11 +195,16 @@ async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     host: &str,
     path: &str,
+    is_fresh: bool,
 ) -> Result<ExpiringBundle, AgentError> {
     let connection = |error: hyper::Error| AgentError::Connection(error.into());
     let handshake = http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream));
     let (mut sender, driver) = handshake.await.map_err(connection)?;
-    let request = Request::get(path).header(HOST, host).header(ACCEPT, "application/json");
+    let mut request = Request::get(path).header(HOST, host).header(ACCEPT, "application/json");
+    if is_fresh {
+        // RFC 9111, 5.2.1.4.
+        request = request.header(CACHE_CONTROL, "no-cache");
+    }
     let request = request.body(Empty::new());
     let request = request.map_err(|error| AgentError::Connection(error.into()))?;
     let response = async { read(sender.send_request(request).await.map_err(connection)?).await };

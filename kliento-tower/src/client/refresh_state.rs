@@ -38,7 +38,7 @@ pub(super) enum Replacement {
     Cached(ReadyHeader),
     /// A refresh is due.
     Due,
-    /// The bundle stays.
+    /// The source must not be queried now.
     Denied,
 }
 
@@ -80,11 +80,12 @@ impl RefreshState {
         self.cached.as_ref().filter(|cached| cached.is_valid(now)).cloned()
     }
 
-    /// Discards a bundle that a server has refused.
+    /// Decides whether another bundle is fetched in place of one that a server has refused, which
+    /// other servers may accept: so it stays until there is another one.
     ///
-    /// It stays if the source returned it less than a second ago, so that a server that refuses
-    /// every bundle does not cause a query per request, and while the source asks for a delay.
-    pub(super) fn replace(&mut self, refused: &HeaderValue, now: Timestamp) -> Replacement {
+    /// The source is not queried if it returned the bundle less than a second ago, so that a server
+    /// that refuses every bundle does not cause a query per request, nor if it has just failed.
+    pub(super) fn replace(&self, refused: &HeaderValue, now: Timestamp) -> Replacement {
         match &self.cached {
             Some(cached) if cached.value != *refused && cached.is_valid(now) => {
                 return Replacement::Cached(cached.clone());
@@ -92,12 +93,29 @@ impl RefreshState {
             Some(cached) if cached.is_new(now) => return Replacement::Denied,
             _ => {}
         }
-        let is_delayed = self.delay.as_ref().is_some_and(|delay| delay.contains(now));
-        if self.is_delayed_by_source(now) || (self.cached.is_none() && is_delayed) {
-            return Replacement::Denied;
+        if self.is_delayed_by_failure(now) { Replacement::Denied } else { Replacement::Due }
+    }
+
+    /// Returns the result for a request that wants a bundle of at most this age, or `None` if a
+    /// refresh is due.
+    #[cfg(feature = "agent")]
+    pub(super) fn recent_result(&self, max_age: Duration, now: Timestamp) -> Option<HeaderResult> {
+        let cached = self.valid_header(now);
+        if let Some(recent) = cached.clone().filter(|cached| cached.is_younger(max_age, now)) {
+            return Some(Ok(recent));
         }
-        (self.cached, self.failure, self.delay) = (None, None, None);
-        Replacement::Due
+        let failure = self.failure.clone().filter(|_| self.is_delayed_by_failure(now));
+        failure.map(|error| cached.ok_or(error))
+    }
+
+    /// Returns whether the last refresh has failed less than a second ago, or the source asks for a
+    /// delay since then.
+    fn is_delayed_by_failure(&self, now: Timestamp) -> bool {
+        let is_recent = |delay: &RefreshDelay| {
+            let end = delay.since.saturating_add(Self::MIN_DELAY).unwrap_or(Timestamp::MAX);
+            delay.contains(now) && (delay.is_by_source || now < end)
+        };
+        self.failure.is_some() && self.delay.as_ref().is_some_and(is_recent)
     }
 
     /// Completes the pending refresh. Returns the header's value, or the error and the cached value
@@ -171,7 +189,11 @@ impl ReadyHeader {
 
     /// Returns whether the source has just returned it. So it is also when the clock was set back.
     fn is_new(&self, now: Timestamp) -> bool {
-        now < self.fetched_at.saturating_add(RefreshState::MIN_DELAY).unwrap_or(Timestamp::MAX)
+        self.is_younger(RefreshState::MIN_DELAY, now)
+    }
+
+    fn is_younger(&self, age: Duration, now: Timestamp) -> bool {
+        now < self.fetched_at.saturating_add(age).unwrap_or(Timestamp::MAX)
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) enum BundleState {
 struct RefreshTask {
     refresher: BundleRefresher,
     sender: Option<watch::Sender<Option<HeaderResult>>>,
+    /// Whether a cache of the source does not do.
+    is_fresh: bool,
 }
 
 impl BundleRefresher {
@@ -82,19 +84,31 @@ impl BundleRefresher {
             return result.map(BundleState::Ready);
         }
         let valid = state.valid_header(now);
-        let pending = self.refresh(state, &runtime);
+        let pending = self.refresh(state, &runtime, false);
         Ok(valid.map_or(BundleState::Pending(pending), BundleState::Ready))
     }
 
-    /// Discards a bundle that a server has refused. Returns another one, or `None` if the source
-    /// cannot be queried now.
+    /// Returns another bundle than the one that a server has refused, or `None` if the source cannot
+    /// be queried now.
     pub(super) fn replace(&self, refused: &HeaderValue) -> Option<BundleState> {
         let (now, runtime) = (self.clock.now()?, Handle::try_current().ok()?);
-        let mut state = self.write();
+        let state = self.write();
         match state.replace(refused, now) {
             Replacement::Cached(ready) => Some(BundleState::Ready(ready)),
-            Replacement::Due => Some(BundleState::Pending(self.refresh(state, &runtime))),
+            Replacement::Due => Some(BundleState::Pending(self.refresh(state, &runtime, true))),
             Replacement::Denied => None,
+        }
+    }
+
+    /// Returns a bundle that was fetched at most `max_age` ago, unless the source has just failed.
+    #[cfg(feature = "agent")]
+    pub(super) fn renew(&self, max_age: Duration) -> Result<BundleState, BundleError> {
+        let now = self.clock.now().ok_or(BundleError::ClockUnavailable)?;
+        let runtime = Handle::try_current().map_err(|_| BundleError::NoTokioRuntime)?;
+        let state = self.write();
+        match state.recent_result(max_age, now) {
+            Some(result) => result.map(BundleState::Ready),
+            None => Ok(BundleState::Pending(self.refresh(state, &runtime, true))),
         }
     }
 
@@ -103,8 +117,9 @@ impl BundleRefresher {
         &self,
         mut state: RwLockWriteGuard<'_, RefreshState>,
         runtime: &Handle,
+        is_fresh: bool,
     ) -> PendingRefresh {
-        let (pending, task) = self.join_or_start(&mut state);
+        let (pending, task) = self.join_or_start(&mut state, is_fresh);
         // A runtime that is shutting down drops the task immediately, which acquires the lock.
         drop(state);
         if let Some(task) = task {
@@ -123,13 +138,17 @@ impl BundleRefresher {
         self.clock.now().and_then(|now| self.read().valid_header(now))
     }
 
-    fn join_or_start(&self, state: &mut RefreshState) -> (PendingRefresh, Option<RefreshTask>) {
+    fn join_or_start(
+        &self,
+        state: &mut RefreshState,
+        is_fresh: bool,
+    ) -> (PendingRefresh, Option<RefreshTask>) {
         if let Some(pending) = &state.pending {
             return (pending.clone(), None);
         }
         let (sender, pending) = watch::channel(None);
         state.pending = Some(pending.clone());
-        (pending, Some(RefreshTask { refresher: self.clone(), sender: Some(sender) }))
+        (pending, Some(RefreshTask { refresher: self.clone(), sender: Some(sender), is_fresh }))
     }
 
     /// Asks the source whether it has changed, unless it was asked recently.
@@ -157,7 +176,7 @@ impl BundleRefresher {
             let task = {
                 let mut state = self.write();
                 let is_delayed = self.clock.now().is_none_or(|now| state.is_delayed_by_source(now));
-                if is_delayed { None } else { self.join_or_start(&mut state).1 }
+                if is_delayed { None } else { self.join_or_start(&mut state, false).1 }
             };
             if let Some(task) = task {
                 task.run().await;
@@ -166,8 +185,13 @@ impl BundleRefresher {
         *last_check = Some(Instant::now());
     }
 
-    async fn fetch(&self) -> Result<ExpiringBundle, BundleError> {
-        let fetched = self.source.token_bundle(self.audience.as_deref());
+    async fn fetch(&self, is_fresh: bool) -> Result<ExpiringBundle, BundleError> {
+        let audience = self.audience.as_deref();
+        let fetched = if is_fresh {
+            self.source.fresh_token_bundle(audience)
+        } else {
+            self.source.token_bundle(audience)
+        };
         let fetched = timeout(self.source_timeout, fetched).await;
         Ok(fetched.map_err(|_| BundleError::Timeout(self.source_timeout))??)
     }
@@ -220,7 +244,7 @@ pub(super) async fn wait_for_refresh(mut pending: PendingRefresh) -> HeaderResul
 
 impl RefreshTask {
     async fn run(mut self) {
-        let fetched = self.refresher.fetch().await;
+        let fetched = self.refresher.fetch(self.is_fresh).await;
         if let Some(sender) = self.sender.take() {
             sender.send_replace(Some(self.refresher.complete(fetched)));
         }

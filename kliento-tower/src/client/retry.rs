@@ -60,9 +60,10 @@ impl KlientoClientLayer {
     ///   the status 200, and are not sent again.
     /// - The layer has attached the bundle, and the bundle was cached when the request began. If the
     ///   request waited for it, it is as new as can be.
-    /// - The refused bundle is discarded, and the source is queried once for all requests. If it has
-    ///   no other one, the caller gets the first response. If it fails, requests fail until it
-    ///   returns a bundle.
+    /// - The source is queried once for all requests, for a
+    ///   [fresh bundle](super::TokenBundleSource::fresh_token_bundle). If it fails or has no other
+    ///   one, the caller gets the first response, and the refused bundle stays while it is valid:
+    ///   other servers may accept it.
     /// - A bundle that the source returned less than a second ago stays, so that a server that
     ///   refuses every bundle does not cause a query per request.
     ///

@@ -193,8 +193,7 @@ where
 }
 
 impl<S, R> Retry<S, R> {
-    /// Discards the refused bundle, and begins to wait for another one, if the source may be
-    /// queried.
+    /// Begins to wait for another bundle than the refused one, if the source may be queried.
     fn begin(self) -> Option<SecondAttempt<S, R>> {
         let Self { service, request, refresher, value } = self;
         let refresh: Refresh = match refresher.replace(&value)? {

@@ -44,6 +44,21 @@ pub trait TokenBundleSource: Send + Sync + 'static {
     /// [`SourceError`] with the cause. A later request queries the source again.
     async fn token_bundle(&self, audience: Option<&str>) -> Result<ExpiringBundle, SourceError>;
 
+    /// Returns a bundle for this audience in place of one that a server has refused, or that a client
+    /// does not want.
+    ///
+    /// A source with a cache of its own bypasses it, within bounds of its own. It is
+    /// [`Self::token_bundle`] by default.
+    ///
+    /// # Errors
+    /// As [`Self::token_bundle`].
+    async fn fresh_token_bundle(
+        &self,
+        audience: Option<&str>,
+    ) -> Result<ExpiringBundle, SourceError> {
+        self.token_bundle(audience).await
+    }
+
     /// Returns whether a new bundle for this audience is available, although the last one may still
     /// be valid.
     ///
@@ -162,6 +177,13 @@ impl Error for SourceError {
 impl<T: TokenBundleSource + ?Sized> TokenBundleSource for Arc<T> {
     async fn token_bundle(&self, audience: Option<&str>) -> Result<ExpiringBundle, SourceError> {
         (**self).token_bundle(audience).await
+    }
+
+    async fn fresh_token_bundle(
+        &self,
+        audience: Option<&str>,
+    ) -> Result<ExpiringBundle, SourceError> {
+        (**self).fresh_token_bundle(audience).await
     }
 
     async fn has_changed(&self, audience: Option<&str>) -> bool {

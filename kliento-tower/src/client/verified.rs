@@ -52,7 +52,27 @@ impl<S: TokenBundleSource> VerifiedSource<S> {
 #[async_trait]
 impl<S: TokenBundleSource> TokenBundleSource for VerifiedSource<S> {
     async fn token_bundle(&self, audience: Option<&str>) -> Result<ExpiringBundle, SourceError> {
-        let bundle = self.source.token_bundle(audience).await?;
+        self.verified(self.source.token_bundle(audience).await?, audience).await
+    }
+
+    async fn fresh_token_bundle(
+        &self,
+        audience: Option<&str>,
+    ) -> Result<ExpiringBundle, SourceError> {
+        self.verified(self.source.fresh_token_bundle(audience).await?, audience).await
+    }
+
+    async fn has_changed(&self, audience: Option<&str>) -> bool {
+        self.source.has_changed(audience).await
+    }
+}
+
+impl<S> VerifiedSource<S> {
+    async fn verified(
+        &self,
+        bundle: ExpiringBundle,
+        audience: Option<&str>,
+    ) -> Result<ExpiringBundle, SourceError> {
         let anchors = self.anchors.snapshot().await.map_err(SourceError::new)?;
         let now = self.clock.now().ok_or_else(|| SourceError::new("clock unavailable"))?;
         let audience = audience.map(ToOwned::to_owned);
@@ -63,10 +83,6 @@ impl<S: TokenBundleSource> TokenBundleSource for VerifiedSource<S> {
         let verified =
             spawn_blocking(move || verify(bundle, audience.as_deref(), anchors.as_slice(), now));
         verified.await.map_err(SourceError::new)?.map_err(SourceError::new)
-    }
-
-    async fn has_changed(&self, audience: Option<&str>) -> bool {
-        self.source.has_changed(audience).await
     }
 }
 

@@ -131,6 +131,50 @@ fn rejects_duplicates_and_quotas_that_never_apply() {
 }
 
 #[test]
+fn rejects_quotas_that_never_apply_to_an_organisation() {
+    let allow = "[[allow]]\norganisations = ['*']\n";
+    let quota =
+        |names: &str| format!("[[quota]]\norganisations = [{names}]\nrequests = 1\nperiod = 60\n");
+    for (first, second, name) in [
+        ("'*.example.com'", "'a.example.com'", "a.example.com"),
+        ("'*.example.com'", "'b', 'a.b.Example.com'", "a.b.Example.com"),
+        ("'a', '*.example.com'", "'*.b.example.com'", "*.b.example.com"),
+    ] {
+        let content = format!("{allow}{}{}", quota(first), quota(second));
+        let found = error(&content);
+        assert!(matches!(&found, E::CoveredQuota { name: found, .. } if found == name), "{found}");
+        assert_error(&content, &format!("line 8, column {}", 19 + second.find(name).unwrap() - 2));
+    }
+    for (first, second) in [
+        ("'a.example.com'", "'*.example.com'"),
+        ("'*.example.com'", "'example.com', 'badexample.com'"),
+        ("'*.b.example.com'", "'*.example.com', '*.a.example.com'"),
+        ("'b'", "'*.a', 'c.a'"),
+    ] {
+        parse(&format!("{allow}{}{}", quota(first), quota(second))).unwrap();
+    }
+}
+
+#[test]
+fn rejects_rules_for_unknown_audiences() {
+    let rule = |audience: &str| {
+        RuleFile::new(format!("[[allow]]\norganisations = ['*']\naudiences = ['a', '{audience}']"))
+    };
+    let open = |file: &RuleFile| {
+        kliento_tower::AdmissionFile::options().with_audiences(["a", "b"]).open(file.path())
+    };
+    let file = rule("c");
+    let E::UnknownAudience { position, audience } = open(&file).unwrap_err() else { panic!() };
+    assert_eq!((position.to_string().as_str(), audience.as_str()), ("line 3, column 19", "c"));
+    // Without the audiences, nothing is known of them.
+    file.open().unwrap();
+    let file = rule("b");
+    let rules = open(&file).unwrap();
+    std::fs::write(file.path(), "[[allow]]\norganisations = ['*']\naudiences = ['A']").unwrap();
+    assert!(matches!(&*rules.reload().unwrap_err(), E::UnknownAudience { .. }));
+}
+
+#[test]
 fn entries_are_bounded() {
     let rules = "[[allow]]\norganisations = ['a']\n";
     assert!(parse(&rules.repeat(256)).is_ok());

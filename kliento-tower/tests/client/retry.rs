@@ -18,9 +18,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use kliento_core::{Period, Timestamp, Token, TokenBundle};
-use kliento_tower::client::{
-    ClientError, ExpiringBundle, KlientoClient, KlientoClientLayer, RetryOnce,
-};
+use kliento_tower::client::{ExpiringBundle, KlientoClient, KlientoClientLayer, RetryOnce};
 use kliento_tower::{FixedClock, KlientoAuthLayer, TrustAnchors};
 use tokio::sync::Semaphore;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -165,13 +163,21 @@ async fn caller_gets_the_first_response_if_there_is_no_other_bundle() {
     let fixture = Fixture::new([failing("unavailable"), valid_for(2, 300)], &[2]).await;
     assert_eq!(fixture.post().await, StatusCode::UNAUTHORIZED);
     assert_eq!((fixture.source.queries(), fixture.server.requests()), (2, 2));
-    // The refused bundle is not handed out again, though it is valid.
-    let request = Request::post(format!("http://{}/", fixture.address)).body(Full::default());
-    let error = fixture.client.clone().oneshot(request.unwrap()).await.unwrap_err();
-    assert!(matches!(error, ClientError::Bundle(_)), "{error:?}");
-    assert_eq!(fixture.server.requests(), 2);
+    // The refused bundle stays, and the source is not queried again at once.
+    assert_eq!(fixture.post().await, StatusCode::UNAUTHORIZED);
+    assert_eq!((fixture.source.queries(), fixture.server.requests()), (2, 3));
     fixture.clock.set(2);
     assert_eq!(fixture.post().await, StatusCode::OK);
+}
+
+/// One server that refuses a bundle does not keep it from others while the source fails.
+#[tokio::test]
+async fn refused_bundle_stays_for_other_servers() {
+    let fixture = Fixture::new([failing("unavailable")], &[]).await;
+    assert_eq!(fixture.post().await, StatusCode::UNAUTHORIZED);
+    let other = Refusing::accepting([value(1)]).serve().await;
+    assert_eq!(post(&fixture.client, other, "").await, StatusCode::OK);
+    assert_eq!(fixture.source.queries(), 2);
 }
 
 /// Requests that are refused at the same time share the query, and those that follow use its bundle.

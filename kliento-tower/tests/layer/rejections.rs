@@ -172,4 +172,10 @@ async fn ignores_host_header_as_audience() {
     assert_eq!(reason(&response), "audience-mismatch");
     let both = layer.with_audience(crate::bundle::AUDIENCE);
     assert_eq!(body(send(&both, request(&[&authorization()])).await).await, "alice@example.com");
+    let only = both.clone().with_only_audience("https://api.example.net");
+    let response = send(&only, request(&[&authorization()])).await;
+    assert_eq!(reason(&response), "audience-mismatch");
+    assert!(challenges(&response)[0].contains(r#"realm="https://api.example.net""#));
+    let only = both.with_only_audience(crate::bundle::AUDIENCE);
+    assert_eq!(body(send(&only, request(&[&authorization()])).await).await, "alice@example.com");
 }

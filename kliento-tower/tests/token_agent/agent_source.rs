@@ -18,7 +18,9 @@ use crate::fixture::{AUDIENCE, START, ScriptedFetcher, chain, key, name, source}
 /// A service that records the queries, and responds with what it is given.
 fn service(response: (StatusCode, String), queries: Arc<Mutex<Vec<String>>>) -> Router {
     let respond = move |request: Request| {
-        queries.lock().unwrap().push(request.uri().to_string());
+        let no_cache = request.headers().get("cache-control").map(|value| value.to_str().unwrap());
+        let query = format!("{} {}", request.uri(), no_cache.unwrap_or_default());
+        queries.lock().unwrap().push(query.trim_end().to_owned());
         let response = response.clone();
         async move {
             let mut response: Response = response.into_response();
@@ -77,6 +79,9 @@ async fn fetches_bundles_over_a_unix_socket_and_loopback() {
         assert_eq!(fetched.bundle(), &bundle);
         let expected = "/token?audience=https%3A%2F%2Fapi.example.com&claim=permission%3Da+b%26c";
         assert_eq!(queries.lock().unwrap().pop().unwrap(), expected);
+        let fresh = source.fresh_token_bundle(Some(AUDIENCE)).await.unwrap();
+        assert_eq!(fresh.bundle(), &bundle);
+        assert_eq!(queries.lock().unwrap().pop().unwrap(), format!("{expected} no-cache"));
     }
 }
 

@@ -161,3 +161,29 @@ fn start_requires_a_runtime() {
     let source = source(&ScriptedFetcher::default(), &ManualClock::new(START));
     assert!(matches!(source.start(), Err(ChainError::NoTokioRuntime)));
 }
+
+/// Another resolver, which is away: the last chain of the same organisation is used meanwhile.
+#[tokio::test]
+async fn adopts_the_chain_of_another_source_if_it_verifies() {
+    let clock = ManualClock::new(START);
+    let first = source(&ScriptedFetcher::new([Ok(chain(START, TOMORROW))]), &clock);
+    let known = first.refresh().await.unwrap();
+    let second = source(&ScriptedFetcher::default(), &clock);
+    second.adopt(&known).await.unwrap();
+    assert_eq!(second.current().unwrap().valid_until().to_string(), TOMORROW);
+    second.refresh_if_due().await.unwrap_err();
+    assert_eq!(second.current().unwrap().as_der(), known.as_der());
+
+    let other_root = source(&ScriptedFetcher::default(), &clock);
+    let other_root = other_root.with_trust_anchors(kliento_tower::TrustAnchors::iana());
+    assert!(matches!(other_root.adopt(&known).await, Err(ChainError::Invalid(_))));
+    let fetcher = ScriptedFetcher::default();
+    let other_name = ChainSource::new("other.example".parse().unwrap(), fetcher);
+    let other_name = other_name.with_trust_anchors(anchors()).with_clock(clock.clone());
+    other_name.adopt(&known).await.unwrap_err();
+    clock.advance(25 * HOUR);
+    source(&ScriptedFetcher::default(), &clock).adopt(&known).await.unwrap_err();
+    for source in [other_root, other_name] {
+        assert!(source.current().is_err());
+    }
+}

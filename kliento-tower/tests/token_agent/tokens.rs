@@ -180,3 +180,21 @@ async fn source_of_an_audience_has_its_own_claims() {
     agent.token(&other).await.unwrap_err();
     agent.token(&Token::new("https://c.example")).await.unwrap_err();
 }
+
+/// A caller whose token a service has refused gets another one, at most every 10 seconds.
+#[tokio::test]
+async fn issues_a_fresh_token_within_bounds() {
+    let clock = ManualClock::new(START);
+    let (_chain, signer) = signer(&clock, chain("2026-11-22T00:00:00Z", TOMORROW)).await;
+    let agent = agent(&clock, signer);
+    let token = Token::new(AUDIENCE);
+    let first = agent.token(&token).await.unwrap();
+    clock.advance(Duration::from_secs(9));
+    assert_eq!(agent.fresh_token(&token).await.unwrap(), first);
+    clock.advance(Duration::from_secs(1));
+    let second = agent.fresh_token(&token).await.unwrap();
+    assert_eq!(second.valid_until().to_string(), "2026-11-22T18:05:10Z");
+    assert_valid(&second, &clock);
+    assert_eq!(agent.token(&token).await.unwrap(), second);
+    assert_eq!(agent.fresh_token(&token).await.unwrap(), second);
+}

@@ -39,6 +39,19 @@ async fn wait_for(service: &Service, case: &Case, status: StatusCode) -> Respons
     timeout(Duration::from_secs(60), changed).await.expect("the rules are read")
 }
 
+async fn wait_for_metric(url: &str, line: &str) {
+    let counted = async {
+        loop {
+            let text = reqwest::get(url).await.unwrap().text().await.unwrap();
+            if text.lines().any(|found| found == line) {
+                return;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), counted).await.expect("the metric changes");
+}
+
 #[tokio::test]
 async fn admits_by_rules_that_are_read_again() {
     let case = case("member-user");
@@ -46,7 +59,10 @@ async fn admits_by_rules_that_are_read_again() {
     let path = directory.path().join("admission.toml");
     write(&path, "[[allow]]\norganisations = ['other.example']\n");
     let rules = ["--audience", &case.audience, "--admission", path.to_str().unwrap()];
-    let service = Service::start_with(&case, &[&["--at", &case.at], &rules[..]].concat());
+    let options = [&["--at", &case.at, "--metrics", "127.0.0.1:0"], &rules[..]].concat();
+    let mut service = Service::start_with(&case, &options);
+    let line = service.next_line();
+    let metrics = line.strip_prefix("metrics on ").expect("an address").to_owned();
     let denied = authorize(&service, &case).await;
     assert_eq!(denied.status(), StatusCode::FORBIDDEN);
     assert_eq!(denied.headers()["kliento-subject"], "");
@@ -55,7 +71,7 @@ async fn admits_by_rules_that_are_read_again() {
     wait_for(&service, &case, StatusCode::OK).await;
     // A bad file changes nothing: the next good one does.
     write(&path, "[[allow]]\nsubjects = 7\n");
-    sleep(Duration::from_secs(6)).await;
+    wait_for_metric(&metrics, "kliento_admission_file_valid 0").await;
     assert_eq!(authorize(&service, &case).await.status(), StatusCode::OK);
     let quota = "[[allow]]\norganisations = ['*']\n[[quota]]\nrequests = 1\nperiod = 3600\n";
     write(&path, quota);
@@ -75,6 +91,7 @@ fn does_not_start_with_bad_rules() {
         ("[[allow]]\nsubjects = 7\n", "line 2"),
         ("", "[[allow]]"),
         ("[[allow]]\norganisations = ['*']\nunknown = 1\n", "unknown"),
+        ("[[allow]]\norganisations = ['*']\naudiences = ['b']\n", "unknown audience \"b\""),
     ] {
         write(&path, rules);
         let run = kliento(&[&serve[..], &[path.to_str().unwrap()]].concat());

@@ -28,6 +28,7 @@ mod pkcs11;
 mod reference;
 mod run;
 mod serve;
+mod serve_options;
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../../../veraid/tests/pkcs11/soft_hsm.rs"]
 mod soft_hsm;

@@ -80,6 +80,8 @@ async fn returns_headers_and_metadata() {
         ("kliento-subject", b"mallory"),
         ("Kliento_User", b"\xff"),
         ("kliento-other", b""),
+        ("Kliento.Subject", b"mallory"),
+        ("klientox", b""),
     ]);
     let (allowed, metadata) = allowed(check(&channel, request).await);
     let set: BTreeSet<_> = allowed
@@ -91,7 +93,7 @@ async fn returns_headers_and_metadata() {
     assert!(set.contains(&("kliento-subject", "carol@example.org")));
     assert!(set.contains(&("kliento-claim-role", "admin")));
     // What is set must not be removed, which Envoy would do last.
-    assert_eq!(allowed.headers_to_remove, ["kliento-other", "kliento_user"]);
+    assert_eq!(allowed.headers_to_remove, ["kliento-other", "kliento.subject", "kliento_user"]);
 
     for (name, value) in [
         ("subject", "carol@example.org"),

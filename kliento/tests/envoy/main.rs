@@ -16,6 +16,7 @@ mod documentation;
 mod failures;
 mod issuer;
 mod proxied;
+mod quotas;
 mod requests;
 mod routes;
 mod spoofing;

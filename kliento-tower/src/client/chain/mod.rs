@@ -206,6 +206,22 @@ impl ChainSource {
         if self.state().is_due(now) { self.renew().await.map(drop) } else { Ok(()) }
     }
 
+    /// Uses the chain of another source until this one has fetched its own, for example if this one
+    /// has another resolver. It is verified like a fetched chain, and does nothing if there is a chain
+    /// already.
+    ///
+    /// # Errors
+    /// [`ChainError`] if the chain is invalid for this organisation and these anchors.
+    pub async fn adopt(&self, chain: &FreshChain) -> Result<(), ChainError> {
+        let messages = DnssecChain::messages_from_der(chain.as_der())
+            .map_err(|error| ChainError::Fetch(Arc::new(error)))?;
+        let messages: Vec<_> = messages.into_iter().map(<[u8]>::to_vec).collect();
+        let period = self.verify(&messages).await?.period();
+        let adopted = FreshChain::new(chain.as_der().to_vec(), period, chain.fetched_at());
+        self.state().chain.get_or_insert_with(|| Arc::new(adopted));
+        Ok(())
+    }
+
     /// Reads the stored copy once.
     async fn restore(&self) {
         let Some(stored) = self.settings.stored.as_ref() else { return };
@@ -220,7 +236,8 @@ impl ChainSource {
         match restored {
             Ok(chain) => {
                 event!(info, valid_until = %chain.valid_until(), "stored chain loaded");
-                self.state().chain = Some(Arc::new(chain));
+                // Another chain is at least as recent.
+                self.state().chain.get_or_insert_with(|| Arc::new(chain));
             }
             Err(error) => {
                 event!(info, error = log_text_up_to(300, &error), "stored chain not used");

@@ -9,7 +9,7 @@ use kliento::Timestamp;
 #[cfg(feature = "pkcs11")]
 use kliento::issue::pkcs11::{Pkcs11Error, Pkcs11UriError};
 use kliento::issue::{IssueError, KeyError, MalformedBundle, SigningError, TokenIssueError};
-use kliento_tower::AdmissionFileError;
+use kliento_tower::{AdmissionFileError, TrustAnchorFileError};
 use metrics_exporter_prometheus::BuildError;
 use veraid::testing::MockError;
 use veraid::{LimitExceeded, MalformedChain, TxtRecordError};
@@ -89,6 +89,10 @@ pub(crate) enum Failure {
     Setting(#[from] SettingError),
     #[error("invalid admission rules in {}: {source}", path.display())]
     Admission { path: PathBuf, source: Box<AdmissionFileError> },
+    #[error("invalid trust anchors in {}: {source}", path.display())]
+    TrustAnchors { path: PathBuf, source: Box<TrustAnchorFileError> },
+    #[error("the trust anchors are unavailable")]
+    NoTrustAnchors,
     #[error("failed to record metrics: {0}")]
     Metrics(#[from] BuildError),
     #[error(transparent)]
@@ -106,6 +110,10 @@ pub(crate) enum Failure {
     #[cfg(feature = "cli")]
     #[error(transparent)]
     Resolver(#[from] Box<kliento_tower::client::ResolverError>),
+    /// The error of the resolver that is used without `--resolver`.
+    #[cfg(feature = "cli")]
+    #[error(transparent)]
+    SystemResolver(Box<kliento_tower::client::ResolverError>),
     #[cfg(unix)]
     #[error(transparent)]
     Agent(Box<AgentFailure>),
@@ -143,6 +151,10 @@ impl Failure {
             }
             Self::Token(TokenIssueError::Validity { .. }) => {
                 "choose a shorter --ttl or --backdating"
+            }
+            #[cfg(feature = "cli")]
+            Self::SystemResolver(_) => {
+                "this is the system's resolver: name one that returns DNSSEC records with --resolver"
             }
             #[cfg(unix)]
             Self::Agent(failure) => return failure.hint(),

@@ -30,13 +30,9 @@ impl OrganisationChain<'_> {
         at: Timestamp,
     ) -> Result<Option<Timestamp>, Failure> {
         let owner = self.organisation.txt_owner();
-        let chain =
-            DnssecChain::from_messages(self.messages.iter().copied()).map_err(IssueError::Chain)?;
+        let chain = self.chain()?;
         let inspect = |owner: &str| chain.inspect(owner, at, &[]).map_err(IssueError::Chain);
-        let inspected = inspect(&owner)?;
-        if !publishes_key(&inspected, key) {
-            return Err(Failure::KeyNotInChain { name: self.name.to_owned(), owner });
-        }
+        let inspected = self.inspect_for_key(&chain, key, at)?;
         for other in chain.txt_owners() {
             let is_other = !other.trim_end_matches('.').eq_ignore_ascii_case(&owner);
             if is_other && publishes_key(&inspect(&other)?, key) {
@@ -46,6 +42,30 @@ impl OrganisationChain<'_> {
             }
         }
         Ok(chain_valid_until(&inspected, at))
+    }
+
+    /// Rejects a chain that does not publish the organisation's key.
+    #[cfg(unix)]
+    pub(crate) fn check_key(&self, key: &PublicKey, at: Timestamp) -> Result<(), Failure> {
+        self.inspect_for_key(&self.chain()?, key, at).map(drop)
+    }
+
+    fn chain(&self) -> Result<DnssecChain<'_>, IssueError> {
+        DnssecChain::from_messages(self.messages.iter().copied()).map_err(IssueError::Chain)
+    }
+
+    fn inspect_for_key(
+        &self,
+        chain: &DnssecChain<'_>,
+        key: &PublicKey,
+        at: Timestamp,
+    ) -> Result<InspectedChain, Failure> {
+        let owner = self.organisation.txt_owner();
+        let inspected = chain.inspect(&owner, at, &[]).map_err(IssueError::Chain)?;
+        if publishes_key(&inspected, key) {
+            return Ok(inspected);
+        }
+        Err(Failure::KeyNotInChain { name: self.name.to_owned(), owner })
     }
 }
 

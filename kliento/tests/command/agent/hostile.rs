@@ -51,6 +51,55 @@ async fn other_users_cannot_connect_and_have_no_tokens_if_they_can() {
     drop(agent);
 }
 
+async fn has_token(fixture: &Fixture) -> bool {
+    let client = reqwest::Client::builder().unix_socket(fixture.socket()).build().unwrap();
+    let request = client.get(format!("http://localhost/token?audience={AUDIENCE}"));
+    request.send().await.is_ok_and(|response| response.status().is_success())
+}
+
+/// Connects as this user, and holds that many connections until the process is killed.
+fn hold_as(fixture: &Fixture, uid: u32, count: usize) -> std::process::Child {
+    let script = "import socket, sys, time\n\
+        held = []\n\
+        for _ in range(int(sys.argv[2])):\n    \
+            held.append(socket.socket(socket.AF_UNIX))\n    \
+            held[-1].connect(sys.argv[1])\n\
+            \n\
+        print('held', flush=True)\n\
+        time.sleep(600)\n";
+    let mut python = Command::new("python3");
+    python.args(["-c", script]).arg(fixture.socket()).arg(count.to_string()).uid(uid);
+    let mut child = python.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = [0; 5];
+    child.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
+    child
+}
+
+/// Neither one with a rule nor one without it can take all connections.
+#[tokio::test]
+async fn another_user_keeps_nobody_out() {
+    if !is_root("connections of another user") {
+        return;
+    }
+    let fixture = Fixture::new();
+    fs::set_permissions(fixture.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let config = fs::read_to_string(fixture.path("agent.toml")).unwrap();
+    let config = config.replace("[listen]", "[listen]\nmode = \"0666\"");
+    let rule = format!("[[allow]]\nuid = {OTHER}\naudiences = [\"{AUDIENCE}\"]\n");
+    for rules in [String::new(), rule] {
+        fixture.write_config(&format!("{config}\n{rules}"));
+        let agent = fixture.start();
+        fixture.token().await;
+        let mut holder = hold_as(&fixture, OTHER, 400);
+        for _ in 0..10 {
+            assert_eq!(ask_as(&fixture, 0).as_deref(), Some("200"));
+        }
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        agent.stop();
+    }
+}
+
 #[tokio::test]
 async fn bounds_slow_and_huge_requests() {
     let fixture = Fixture::new();
@@ -67,7 +116,8 @@ async fn bounds_slow_and_huge_requests() {
     let _ = huge.read_to_end(&mut response);
     assert!(!response.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&response));
 
-    // More silent connections than the agent accepts do not keep others out.
+    // More silent connections than the agent accepts do not keep others out. This user has 64 of
+    // them at a time, of which each is protected for a second.
     let silent: Vec<_> = (0..300)
         .map(|_| {
             let mut stream = connect();
@@ -75,7 +125,10 @@ async fn bounds_slow_and_huge_requests() {
             stream
         })
         .collect();
-    fixture.token().await;
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    while !has_token(&fixture).await {
+        assert!(std::time::Instant::now() < deadline);
+    }
     for mut stream in silent {
         // Each ends by itself, within the timeout of a head.
         let mut rest = Vec::new();

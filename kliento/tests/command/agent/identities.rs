@@ -31,7 +31,17 @@ fn configure(fixture: &Fixture, identity: &str) {
     let config = fs::read_to_string(fixture.path("agent.toml")).unwrap();
     let default = "key = \"organisation.pem\"\n            member = \"alice\"";
     assert!(config.contains(default));
+    // All tokens are exchanged: then the agent has no chain.
+    let signs = !identity.starts_with("[[identity.exchange]]");
+    let organisation = "            organisation = \"example.com\"\n";
+    let config = if signs { config } else { without_chain(&config, organisation) };
     fixture.write_config(&config.replace(default, identity));
+}
+
+fn without_chain(config: &str, organisation: &str) -> String {
+    let (before, rest) = config.split_once("[chain]").unwrap();
+    let (_, rest) = rest.split_once("[identity]").unwrap();
+    format!("{}[identity]{rest}", before.replace(organisation, ""))
 }
 
 /// The organisation's key is not there, and the chain in the bundle is not that of the agent.
@@ -66,6 +76,58 @@ async fn member_signs_with_a_member_id_bundle() {
     // The token's 5 minutes end with the certificates.
     let until: Timestamp = verified["validUntil"].as_str().unwrap().parse().unwrap();
     assert!(until <= period.end(), "{until}");
+}
+
+/// The bundle is another's: no verifier would accept a token.
+#[tokio::test]
+async fn rejects_a_member_id_bundle_that_does_not_fit() {
+    let fixture = Fixture::new();
+    for key in ["bob.pem", "eve.pem"] {
+        fixture.succeed(&["key", "generate", "-o", key]);
+    }
+    fixture.succeed(&["key", "public", "--key", "bob.pem", "-o", "bob.pub"]);
+    let member = ["member", "issue", "--org", "example.com", "--member", "bob"];
+    let files =
+        ["--key", "organisation.pem", "--member-public-key", "bob.pub", "--chain", "chain.der"];
+    fixture.succeed(&[&member[..], &files, &["--ttl", "30m", "-o", "bob.vid"]].concat());
+    let default = fs::read_to_string(fixture.path("agent.toml")).unwrap();
+    let identity = |key| format!("member-bundle = \"bob.vid\"\nmember-key = \"{key}\"");
+    configure(&fixture, &identity("eve.pem"));
+    let errors = fixture.fail();
+    assert!(errors.contains("is not the key of the member id bundle"), "{errors}");
+    fixture.write_config(&default.replace("= \"example.com\"", "= \"other.example\""));
+    configure(&fixture, &identity("bob.pem"));
+    let errors = fixture.fail();
+    assert!(errors.contains("of example.com, and organisation is other.example"), "{errors}");
+
+    fixture.write_config(&default);
+    configure(&fixture, &identity("bob.pem"));
+    let _agent = fixture.start();
+    fixture.token().await;
+    assert_eq!(fixture.get("/status").await.json()["fresh"], true);
+    // A renewal that went wrong, while the agent runs.
+    fs::copy(fixture.path("chain.der"), fixture.path("bob.vid")).unwrap();
+    let status = fixture.get("/status").await.json();
+    assert_eq!(status["fresh"], false);
+    assert!(status["identity_error"].as_str().unwrap().contains("bob.vid"), "{status}");
+}
+
+/// The chain is that of the organisation, with another key.
+#[tokio::test]
+async fn status_compares_the_key_with_the_chain() {
+    let fixture = Fixture::new();
+    fixture.succeed(&["key", "generate", "-o", "other.pem"]);
+    configure(&fixture, "key = \"other.pem\"");
+    let _agent = fixture.start();
+    let status = loop {
+        let status = fixture.get("/status").await.json();
+        if status["chain"]["valid_until"].is_string() {
+            break status;
+        }
+    };
+    assert_eq!(status["fresh"], false);
+    let error = status["identity_error"].as_str().unwrap();
+    assert!(error.contains("publishes the key"), "{status}");
 }
 
 #[tokio::test]
@@ -112,6 +174,18 @@ async fn exchanges_a_jwt_at_veraid_authority() {
     let verified = verified(&fixture, &exchange).await;
     assert_eq!(verified["subject"], "dave@example.com");
     assert_eq!(verified["claims"]["permission"], "read-only");
+}
+
+/// VeraId Authority chooses them.
+#[tokio::test]
+async fn denies_requested_claims_of_exchanged_tokens() {
+    let fixture = Fixture::new();
+    let exchange = authority(&fixture, &[]).await;
+    configure(&fixture, &exchange);
+    let _agent = fixture.start();
+    let path = format!("/token?audience={AUDIENCE}&claim=permission=read-only");
+    let answer = fixture.get(&path).await;
+    answer.assert_problem(StatusCode::FORBIDDEN, "claims_not_selectable");
 }
 
 #[tokio::test]

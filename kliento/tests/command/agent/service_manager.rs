@@ -60,6 +60,25 @@ async fn reload_keeps_the_chain() {
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
 }
 
+/// The new settings have no chain yet, and the last one is valid for them.
+#[tokio::test]
+async fn reload_with_another_source_uses_the_last_chain_until_it_has_one() {
+    let fixture = Fixture::new();
+    let agent = fixture.start();
+    let first = fixture.token().await;
+    let config = fs::read_to_string(fixture.path("agent.toml")).unwrap();
+    let away = "resolver = \"127.0.0.1:9\"";
+    fixture.write_config(
+        &config.replace("file = \"chain.der\"", away).replace("max-interval = \"1s\"", ""),
+    );
+    let loaded_at = fixture.get("/status").await.json()["loaded_at"].clone();
+    agent.signal("-HUP");
+    while fixture.get("/status").await.json()["loaded_at"] == loaded_at {}
+    let answer = fixture.get(&format!("/token?audience={AUDIENCE}")).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    assert_ne!(answer.json(), first);
+}
+
 #[test]
 fn tells_the_service_manager_its_state() {
     let fixture = Fixture::new();
@@ -103,6 +122,35 @@ async fn serves_the_socket_of_the_service_manager() {
     agent.stop();
     // The socket is the service manager's.
     assert!(fixture.socket().exists());
+}
+
+/// `listen` would be ignored silently.
+#[test]
+fn settings_must_not_contradict_the_socket_of_the_service_manager() {
+    let fixture = Fixture::new();
+    let rule = format!("[[allow]]\naudiences = [\"{AUDIENCE}\"]");
+    let listener = UnixListener::bind(fixture.socket()).unwrap();
+    let start = |listen: &str| {
+        fixture.write_config(&format!("{}\n{listen}\n{rule}", fixture.common("chain.der")));
+        let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"";
+        let mut command = Command::new("/bin/sh");
+        let program = env!("CARGO_BIN_EXE_kliento");
+        command.args(["-c", script, program, "agent", "--config", "agent.toml"]);
+        let socket = OwnedFd::from(listener.try_clone().unwrap());
+        command.current_dir(fixture.path("")).stdin(Stdio::from(socket));
+        command
+    };
+    for (listen, reason) in [
+        ("[listen]\nsocket = \"other.sock\"", "listen is not the socket"),
+        ("[listen]\naddress = \"127.0.0.1:7\"", "listen is not the socket"),
+        ("[listen]\nmode = \"0600\"", "listen.mode"),
+    ] {
+        let output = start(listen).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && errors.contains(reason), "{listen}: {errors}");
+    }
+    // The same one may be there, for `kliento agent status`.
+    Agent::start(start("[listen]\nsocket = \"agent.sock\"")).stop();
 }
 
 /// The first process of a PID namespace, as of a container, has no default actions of signals.

@@ -23,6 +23,25 @@ async fn shows_what_is_fresh_until_when() {
     assert!(!run.output.contains(token["token"].as_str().unwrap()));
 }
 
+/// More than a client reads at once: the report says how many are left out.
+#[tokio::test]
+async fn bounds_the_report_of_tokens() {
+    let fixture = Fixture::new();
+    fixture.configure("");
+    let config = std::fs::read_to_string(fixture.path("agent.toml")).unwrap();
+    fixture.write_config(&config.replace("permission = [\"read-only\"]", "note = \"*\""));
+    let _agent = fixture.start();
+    fixture.token().await;
+    for index in 0..40 {
+        let note = format!("{index:02}{}", "x".repeat(8_000));
+        let path = format!("/token?audience=https://api.example.com&claim=note={note}");
+        assert_eq!(fixture.get(&path).await.status, reqwest::StatusCode::OK);
+    }
+    let run = fixture.run(&["agent", "status", "--socket", "agent.sock"]);
+    assert_eq!((run.status, run.errors.as_str()), (0, ""));
+    assert!(run.output.contains(" further tokens"), "{}", run.output.len());
+}
+
 #[tokio::test]
 async fn reports_a_chain_that_is_not_valid() {
     let fixture = Fixture::new();

@@ -42,6 +42,27 @@ async fn client_layer_has_a_source() {
     source.token_bundle(Some("https://other.example.com")).await.unwrap_err();
 }
 
+/// After a refusal by a service. The agent bounds how often.
+#[tokio::test]
+async fn client_that_wants_no_cached_token_says_so() {
+    let fixture = Fixture::new();
+    let _agent = fixture.start();
+    let cached = fixture.token().await;
+    let client = reqwest::Client::builder().unix_socket(fixture.socket()).build().unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let request = client.get(format!("http://localhost/token?audience={AUDIENCE}"));
+        let response = request.header("cache-control", "no-cache").send().await.unwrap();
+        let token: serde_json::Value = response.json().await.unwrap();
+        if token != cached {
+            assert_eq!(fixture.token().await, token);
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline);
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+}
+
 #[tokio::test]
 async fn denies_what_the_configuration_does_not_allow() {
     let fixture = Fixture::new();
@@ -95,8 +116,6 @@ async fn serves_loopback_callers_that_rules_for_any_uid_allow() {
         [[allow]]
         uid = "any"
         audiences = ["https://api.example.com"]
-        [[allow]]
-        audiences = ["https://other.example.com"]
         "#
     ));
     let agent = Agent::start(fixture.command(&[]));
@@ -123,6 +142,11 @@ fn rejects_invalid_configurations() {
     let common = fixture.common("chain.der");
     let listen = "[listen]\nsocket = \"agent.sock\"\n";
     let without_key = common.replace("key = \"organisation.pem\"", "");
+    let rule = format!("[[allow]]\naudiences = [\"{AUDIENCE}\"]\n");
+    let exchange = format!(
+        "[[identity.exchange]]\naudience = \"{AUDIENCE}\"\nurl = \"http://127.0.0.1:1\"\njwt-file = \"j\"\n"
+    );
+    let exchanged = format!("{exchange}{listen}");
     for (text, reason) in [
         ("", "missing field `identity`"),
         (&format!("{common}\nunknown = 1\n{listen}"), "unknown field `unknown`"),
@@ -132,6 +156,21 @@ fn rejects_invalid_configurations() {
         (&format!("{common}\n{listen}[token]\nlifetime = \"2h\""), "lifetime is out of bounds"),
         (&format!("{common}\n{listen}[token]\nlifetime = \"soon\""), "write it as 90s, 5m or 1h"),
         (&format!("{without_key}\n{listen}"), "none of key, member-bundle and exchange"),
+        (&format!("{common}\n[listen]\naddress = \"127.0.0.1:0\"\nmode = \"0600\""), "listen.mode"),
+        (&format!("{common}\n[listen]\naddress = \"127.0.0.1:0\"\n{rule}"), "uid = \"any\""),
+        (&format!("{common}\n{listen}[[allow]]\naudiences = []"), "allow.audiences is empty"),
+        (&format!("{common}\n{listen}{rule}uid = []"), "allow.uid is empty"),
+        (&format!("{common}\n{listen}{rule}claims = {{ a = [] }}"), "has no value"),
+        (&exchanged, "no rule allows https://api.example.com"),
+        (&format!("{exchange}{exchanged}{rule}"), "https://api.example.com twice"),
+        (
+            &format!("{exchanged}{rule}{}", rule.replace("api", "other")),
+            "allows https://other.example.com, for which there is no key",
+        ),
+        (&format!("{exchanged}{rule}[token]\nlifetime = \"1m\""), "token needs"),
+        (&format!("{exchanged}{rule}[chain]\nfile = \"chain.der\""), "chain needs"),
+        (&format!("organisation = \"example.com\"\n{exchanged}{rule}"), "organisation needs"),
+        (&format!("[identity]\nmember = \"a\"\n{exchanged}{rule}"), "identity.member needs"),
         (&common.replace("organisation.pem", "none.pem"), "none.pem"),
         (&common.replace("example.com", "example..com"), "organisation"),
         (&format!("resolver = 1\n{common}"), "unknown field `resolver`"),
@@ -149,6 +188,9 @@ fn rejects_invalid_configurations() {
         let errors = fixture.fail();
         assert!(errors.contains(reason), "{text}: {errors}");
     }
+    fixture.write_config(&format!("{common}\n{listen}{rule}uid = 7\n"));
+    let run = crate::run::feed(fixture.command(&["--allow-uid", "8"]), b"");
+    assert_eq!((run.status, run.errors.contains("--allow-uid is for rules")), (2, true), "{run:?}");
     assert!(!fixture.socket().exists());
     let run = kliento(&["agent"]);
     assert_eq!((run.status, run.errors.contains("--config")), (2, true), "{run:?}");

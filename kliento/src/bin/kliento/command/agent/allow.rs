@@ -21,7 +21,7 @@ struct AllowRule {
 }
 
 /// A caller of the agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Caller {
     /// A process with this user id, over the Unix socket.
     User(u32),
@@ -53,9 +53,10 @@ impl AllowList {
         token.is_ok_and(|token| self.allows(caller, &token))
     }
 
-    /// Returns whether some rule allows all callers a token.
-    pub(super) fn allows_any_caller(&self) -> bool {
-        self.knows(Caller::Loopback)
+    /// Returns whether each rule is for all callers: no other one is for callers on the loopback
+    /// interface.
+    pub(super) fn is_for_any_caller(&self) -> bool {
+        self.0.iter().all(|rule| rule.uids.is_none())
     }
 }
 
@@ -143,7 +144,7 @@ mod tests {
             assert_eq!(allowed, expected, "{caller:?} {audience} {claims:?}");
         }
         assert!(list.knows(one) && list.knows(two) && !list.knows(Caller::User(0)));
-        assert!(!list.allows_any_caller());
+        assert!(!list.is_for_any_caller());
     }
 
     #[test]
@@ -152,6 +153,6 @@ mod tests {
         for caller in [Caller::Loopback, Caller::User(7)] {
             assert!(list.allows(caller, &Token::new(API)));
         }
-        assert!(list.allows_any_caller());
+        assert!(list.is_for_any_caller());
     }
 }

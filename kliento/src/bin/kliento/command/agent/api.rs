@@ -16,21 +16,30 @@ use http_guard::{LogLimiter, Problem, event, log_text_up_to};
 use kliento::Token;
 use kliento_tower::client::{ReadyHeader, TokenAgent};
 use serde_json::json;
+use tokio::task::spawn_blocking;
 
 use super::allow::Caller;
 use super::report::StatusReport;
 use super::service::Service;
+use super::slots::RequestSlots;
 
 static DENIED: LogLimiter = LogLimiter::per_second(5);
 static FAILED: LogLimiter = LogLimiter::per_second(5);
+static OVERLOADS: LogLimiter = LogLimiter::per_second(1);
 
 /// The maximum length of an error in the log, in characters.
 const MAX_ERROR_CHARACTERS: usize = 300;
 
-const UNKNOWN_CALLER: Problem =
+pub(super) const UNKNOWN_CALLER: Problem =
     Problem::forbidden("unknown_caller", "The agent has no tokens for this user");
 const NOT_ALLOWED: Problem =
     Problem::forbidden("token_not_allowed", "The audience or a claim is not allowed for this user");
+const CLAIMS_NOT_SELECTABLE: Problem = Problem::forbidden(
+    "claims_not_selectable",
+    "VeraId Authority chooses the claims of the tokens for this audience",
+);
+const BUSY: Problem =
+    Problem::unavailable("busy", "Too many requests at the same time", Duration::from_secs(1));
 const INVALID_HOST: Problem =
     Problem::forbidden("invalid_host", "The host of the request is not a loopback address");
 const INVALID_QUERY: Problem = Problem::new(
@@ -42,24 +51,30 @@ const NOT_FOUND: Problem = Problem::new(StatusCode::NOT_FOUND, "not_found", "Not
 const METHOD: Problem =
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Expected GET or HEAD");
 
-type Shared = Arc<ArcSwap<Service>>;
+/// The configuration's service, which reloads replace.
+pub(super) type Shared = Arc<ArcSwap<Service>>;
+
+/// What all requests share.
+#[derive(Clone)]
+struct Api {
+    service: Shared,
+    slots: Arc<RequestSlots>,
+}
 
 pub(super) fn router(service: Shared) -> Router {
-    let status =
-        get(|State(service): State<Shared>, Extension(caller): Extension<Caller>| async move {
-            no_store(Json(StatusReport::new(&service.load(), caller)).into_response())
-        });
+    let service = Api { service, slots: Arc::default() };
     Router::new()
         .route("/token", get(token))
-        .route("/status", status)
+        .route("/status", get(status))
         .fallback(async || problem(&NOT_FOUND))
         .method_not_allowed_fallback(async || problem(&METHOD))
-        .layer(middleware::from_fn_with_state(Arc::clone(&service), identify))
+        .layer(middleware::from_fn_with_state(service.clone(), identify))
         .with_state(service)
 }
 
-/// Identifies the caller by the credentials of its connection, and rejects callers without rules.
-async fn identify(State(service): State<Shared>, mut request: Request, next: Next) -> Response {
+/// Identifies the caller by the credentials of its connection, and rejects callers without rules,
+/// which may have had one when they connected.
+async fn identify(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let caller = match request.extensions().get() {
         Some(Peer::Unix(credentials)) => credentials.map(|peer| Caller::User(peer.uid())),
         // A page that a browser loads from elsewhere could reach the agent under a name that
@@ -70,29 +85,50 @@ async fn identify(State(service): State<Shared>, mut request: Request, next: Nex
         Some(Peer::Ip(address)) => address.ip().is_loopback().then_some(Caller::Loopback),
         _ => None,
     };
-    let Some(caller) = caller.filter(|caller| service.load().allow.knows(*caller)) else {
+    let Some(caller) = caller.filter(|caller| api.service.load().allow.knows(*caller)) else {
         log_denial(caller, "no rule for this user");
         return problem(&UNKNOWN_CALLER);
+    };
+    let Some(_slot) = api.slots.take(caller).await else {
+        if let Some(suppressed) = OVERLOADS.allow() {
+            event!(warn, suppressed, "too many requests at the same time");
+        }
+        return problem(&BUSY);
     };
     request.extensions_mut().insert(caller);
     next.run(request).await
 }
 
+async fn status(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Response {
+    let service = api.service.load_full();
+    #[expect(clippy::disallowed_methods, reason = "supervised: awaited, and a panic is an error")]
+    let report = spawn_blocking(move || StatusReport::new(&service, caller)).await;
+    report.map_or_else(|_| problem(&BUSY), |report| no_store(Json(report).into_response()))
+}
+
 async fn token(
-    State(service): State<Shared>,
+    State(api): State<Api>,
     Extension(caller): Extension<Caller>,
     Query(parameters): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Response {
-    let service = service.load_full();
+    let service = api.service.load_full();
     let Some(token) = requested_token(parameters) else { return problem(&INVALID_QUERY) };
     if !service.allow.allows(caller, &token) {
         log_denial(Some(caller), "audience or claim not allowed");
         return problem(&NOT_ALLOWED);
     }
-    match service.agent.token(&token).await {
+    if service.is_exchanged(token.audience()) && !token.claims().is_empty() {
+        return problem(&CLAIMS_NOT_SELECTABLE);
+    }
+    let result = if wants_fresh(&headers) {
+        service.agent.fresh_token(&token).await
+    } else {
+        service.agent.token(&token).await
+    };
+    match result {
         Ok(ready) if service.allow.allows_bundle(caller, ready.value()) => {
-            service.record_token(None);
+            service.token_errors.clear(token.audience());
             no_store(respond(&ready, &headers))
         }
         Ok(_) => {
@@ -100,7 +136,7 @@ async fn token(
             problem(&NOT_ALLOWED)
         }
         Err(error) => {
-            service.record_token(Some(error.to_string()));
+            service.token_errors.record(token.audience(), &error);
             if let Some(suppressed) = FAILED.allow() {
                 let error = log_text_up_to(MAX_ERROR_CHARACTERS, &error);
                 event!(error, error, suppressed, "no token");
@@ -144,6 +180,14 @@ fn prefers_text(headers: &HeaderMap) -> bool {
     ranges.find(|range| known.contains(&range.as_str())).is_some_and(|range| range == "text/plain")
 }
 
+/// Returns whether a cached token does not do (RFC 9111, 5.2.1.4).
+fn wants_fresh(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CACHE_CONTROL).into_iter().filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
+}
+
 fn has_loopback_host(headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.and_then(|host| host.parse::<axum::http::uri::Authority>().ok()) else {
@@ -153,7 +197,7 @@ fn has_loopback_host(headers: &HeaderMap) -> bool {
     name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-fn log_denial(caller: Option<Caller>, reason: &'static str) {
+pub(super) fn log_denial(caller: Option<Caller>, reason: &'static str) {
     if let Some(suppressed) = DENIED.allow() {
         event!(warn, ?caller, reason, suppressed, "request denied");
     }
@@ -165,7 +209,17 @@ fn unavailable(retry_after: Duration) -> Response {
 }
 
 /// Renders problem details (RFC 9457).
-pub(super) fn problem(problem: &Problem) -> Response {
+fn problem(problem: &Problem) -> Response {
+    let mut response = (problem.status(), problem_body(problem)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some(wait) = problem.retry_after() {
+        headers.insert(RETRY_AFTER, wait.as_secs().into());
+    }
+    no_store(response)
+}
+
+pub(super) fn problem_body(problem: &Problem) -> String {
     let status = problem.status();
     let body = json!({
         "title": status.canonical_reason(),
@@ -173,13 +227,7 @@ pub(super) fn problem(problem: &Problem) -> Response {
         "detail": problem.detail(),
         "code": problem.code(),
     });
-    let mut response = (status, body.to_string()).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    if let Some(wait) = problem.retry_after() {
-        headers.insert(RETRY_AFTER, wait.as_secs().into());
-    }
-    no_store(response)
+    body.to_string()
 }
 
 fn no_store(mut response: Response) -> Response {

@@ -30,6 +30,14 @@ pub(crate) enum AgentFailure {
     #[cfg(not(feature = "cli"))]
     #[error("tokens for {audience} from {url} need this program with the feature cli")]
     NoExchange { audience: String, url: String },
+    #[error("invalid configuration: identity.exchange has {0} twice")]
+    DuplicateExchange(String),
+    #[error("invalid configuration: no rule allows {0} of identity.exchange")]
+    UnusedExchange(String),
+    #[error("invalid configuration: a rule allows {0}, for which there is no key and no exchange")]
+    NoIssuer(String),
+    #[error("{bundle} is of {found}, and organisation is {expected}")]
+    OtherOrganisation { bundle: String, found: String, expected: String },
     #[error("invalid configuration: listen.address {0} is not a loopback address")]
     NotLoopback(SocketAddr),
     #[error("another process listens on {}", .0.display())]

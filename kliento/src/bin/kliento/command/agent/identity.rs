@@ -1,18 +1,16 @@
 //! The chain and the tokens of a configuration.
 
-use std::path::Path;
 use std::time::Duration;
 
-use kliento::issue::MemberIdBundle;
 use kliento::{Member, OrganisationName, Token, TrustAnchor};
 use kliento_tower::TrustAnchors;
 use kliento_tower::client::{ChainFile, ChainSource, LocalSigner, TokenAgent};
-use veraid::Certificate;
 
 use super::AgentFailure;
+use super::check::signs;
 use super::config::{Chain, Config, Identity};
+use super::credentials::Credentials;
 use crate::failure::Failure;
-use crate::input::InputSource;
 use crate::key_source::KeySource;
 
 /// How often a chain in a file is read by default.
@@ -29,8 +27,7 @@ pub(super) struct ChainSettings {
 impl ChainSettings {
     /// Returns the settings, or `None` if no key of the configuration needs a chain.
     pub(super) fn new(config: &Config) -> Result<Option<Self>, AgentFailure> {
-        let identity = &config.identity;
-        if identity.key.is_none() && identity.member_bundle.is_none() {
+        if !signs(config) {
             return Ok(None);
         }
         let missing = AgentFailure::Contradiction("organisation is missing");
@@ -83,21 +80,19 @@ fn resolver_source(_: OrganisationName, _: Option<&str>) -> Result<ChainSource, 
     Err(AgentFailure::Resolver(reason.to_owned()))
 }
 
-/// Reads the keys, and creates the agent of the library.
+/// Reads the keys, and creates the agent of the library. Returns as well what signs.
 pub(super) fn token_agent(
     config: &Config,
     chain: Option<&ChainSource>,
-) -> Result<TokenAgent, Failure> {
+) -> Result<(TokenAgent, Option<Credentials>), Failure> {
     let mut agent = TokenAgent::new().with_trust_anchors(TrustAnchors::new(anchors(config)));
+    let mut credentials = None;
     if let Some(chain) = chain {
-        agent = agent.with_signer(with_settings(signer(&config.identity, chain)?, config)?);
+        let (signer, own) = signer(&config.identity, chain)?;
+        agent = agent.with_signer(with_settings(signer, config)?);
+        credentials = Some(own);
     }
-    let exchanges = &config.identity.exchange;
-    if chain.is_none() && exchanges.is_empty() {
-        let missing = "identity has none of key, member-bundle and exchange";
-        return Err(AgentFailure::Contradiction(missing).into());
-    }
-    exchanges.iter().try_fold(agent, with_exchange)
+    Ok((config.identity.exchange.iter().try_fold(agent, with_exchange)?, credentials))
 }
 
 #[cfg(feature = "cli")]
@@ -123,8 +118,8 @@ fn anchors(config: &Config) -> Vec<TrustAnchor> {
     if anchors.is_empty() { TrustAnchor::iana() } else { anchors.clone() }
 }
 
-fn signer(identity: &Identity, chain: &ChainSource) -> Result<LocalSigner, Failure> {
-    let token = Token::new("");
+fn signer(identity: &Identity, chain: &ChainSource) -> Result<(LocalSigner, Credentials), Failure> {
+    let (token, organisation) = (Token::new(""), chain.organisation().clone());
     match (&identity.key, &identity.member_bundle, &identity.member_key) {
         (Some(_), Some(_), _) => {
             Err(AgentFailure::Contradiction("identity.key and identity.member-bundle").into())
@@ -134,17 +129,22 @@ fn signer(identity: &Identity, chain: &ChainSource) -> Result<LocalSigner, Failu
                 let contradiction = "identity.member and identity.member-bundle";
                 return Err(AgentFailure::Contradiction(contradiction).into());
             }
-            check_member_bundle(bundle)?;
-            let signer = LocalSigner::member(bundle.as_path(), key.open()?, token);
-            Ok(signer.with_chain(chain.clone()))
+            let (name, key) = (key.name(), key.open()?);
+            let credentials = Credentials::member(organisation, bundle.clone(), name, &*key);
+            // What is wrong now is an error of the configuration. Later it is one of a renewal.
+            credentials.check()?;
+            let signer = LocalSigner::member(bundle.as_path(), key, token);
+            Ok((signer.with_chain(chain.clone()), credentials))
         }
         (Some(key), None, member_key) => {
-            let (organisation, chain) = (chain.organisation().clone(), chain.clone());
+            let chain = chain.clone();
             let member = identity.member.clone().map_or(Member::Bot, Member::User);
             let key = key.open()?;
+            let credentials = Credentials::organisation(organisation.clone(), &*key)?;
             let signer = LocalSigner::self_certified(organisation, chain, member, key, token);
             let member_key = member_key.as_ref().map(KeySource::open).transpose()?;
-            Ok(member_key.into_iter().fold(signer, LocalSigner::with_member_signer))
+            let signer = member_key.into_iter().fold(signer, LocalSigner::with_member_signer);
+            Ok((signer, credentials))
         }
         _ => Err(AgentFailure::Contradiction("identity.member-bundle needs member-key").into()),
     }
@@ -158,29 +158,4 @@ fn with_settings(mut signer: LocalSigner, config: &Config) -> Result<LocalSigner
         signer = signer.with_backdating(backdating)?;
     }
     Ok(signer)
-}
-
-/// A bundle that is malformed now is an error of the configuration. Later it is one of a renewal.
-fn check_member_bundle(path: &Path) -> Result<(), Failure> {
-    let octets = InputSource::File(path.to_owned()).read()?;
-    MemberIdBundle::from_der(&octets).map_err(kliento::issue::TokenIssueError::from)?;
-    Ok(())
-}
-
-/// Returns the names and the periods of the certificates of a member id bundle.
-pub(super) fn certificates(config: &Config) -> Vec<(&'static str, kliento::Period)> {
-    let Some(path) = &config.identity.member_bundle else { return Vec::new() };
-    let Ok(octets) = InputSource::File(path.clone()).read() else { return Vec::new() };
-    let Ok(bundle) = MemberIdBundle::from_der(&octets) else { return Vec::new() };
-    let period = |certificate: &Certificate<'_>| {
-        kliento::Period::new(certificate.not_before(), certificate.not_after())
-    };
-    let certificates = [
-        ("organisation's certificate", bundle.organisation_certificate()),
-        ("member's certificate", bundle.member_certificate()),
-    ];
-    let periods = certificates
-        .into_iter()
-        .map(|(name, certificate)| period(certificate).map(|period| (name, period)));
-    periods.flatten().collect()
 }

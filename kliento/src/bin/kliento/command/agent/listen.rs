@@ -35,6 +35,7 @@ impl AgentListener {
     /// Takes the socket that systemd opened, or opens the one of the configuration.
     pub(super) fn open(listen: &Listen) -> Result<Self, AgentFailure> {
         if let Some(inherited) = inherited().map_err(AgentFailure::Inherited)? {
+            inherited.check(listen)?;
             return Ok(inherited);
         }
         match (&listen.socket, listen.address) {
@@ -49,6 +50,30 @@ impl AgentListener {
                 Ok(Self::Unix(listener, Some(file)))
             }
             (None, Some(address)) => open_loopback(address).map(Self::Loopback),
+        }
+    }
+
+    /// Rejects settings that contradict the socket of the service manager. The same address may be
+    /// there, for `kliento agent status`.
+    fn check(&self, listen: &Listen) -> Result<(), AgentFailure> {
+        let is_same = match self {
+            Self::Unix(listener, _) => {
+                let address = listener.local_addr().ok();
+                let path = address.as_ref().and_then(|address| address.as_pathname());
+                let is_path =
+                    |socket: &PathBuf| path.is_some_and(|path| is_same_file(path, socket));
+                listen.address.is_none() && listen.socket.as_ref().is_none_or(is_path)
+            }
+            Self::Loopback(listener) => {
+                let is_address = |address| listener.local_addr().is_ok_and(|own| own == address);
+                listen.socket.is_none() && listen.address.is_none_or(is_address)
+            }
+        };
+        let contradiction = |text| Err(AgentFailure::Contradiction(text));
+        match (is_same, &listen.mode) {
+            (false, _) => contradiction("listen is not the socket of the service manager"),
+            (_, Some(_)) => contradiction("listen.mode: the service manager made the socket"),
+            (true, None) => Ok(()),
         }
     }
 
@@ -81,6 +106,11 @@ fn inherited() -> io::Result<Option<AgentListener>> {
     }
     listener.set_nonblocking(true)?;
     Ok(Some(AgentListener::Loopback(TcpListener::from_std(listener)?)))
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| path.metadata().map(|file| (file.dev(), file.ino())).ok();
+    one == other || identity(one).is_some_and(|file| identity(other) == Some(file))
 }
 
 fn mode(listen: &Listen) -> Result<u32, AgentFailure> {

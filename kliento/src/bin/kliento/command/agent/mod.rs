@@ -2,14 +2,19 @@
 
 mod allow;
 mod api;
+mod callers;
+mod check;
 mod config;
+mod credentials;
 mod failure;
 mod identity;
 mod listen;
 mod report;
 mod run;
 mod service;
+mod slots;
 mod status;
+mod token_errors;
 
 use std::path::PathBuf;
 

@@ -12,10 +12,9 @@ use http_guard::{Supervisor, event, log_text, log_text_up_to};
 use sd_notify::NotifyState;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tower::ServiceBuilder;
-use tower::limit::GlobalConcurrencyLimitLayer;
 
 use super::api;
+use super::callers::CallerListener;
 use super::listen::AgentListener;
 use super::service::{Loader, Service};
 use crate::failure::Failure;
@@ -23,8 +22,8 @@ use crate::report::Status;
 
 /// The maximum number of connections. Callers hold one for milliseconds.
 const MAX_CONNECTIONS: u32 = 256;
-/// The maximum number of requests that are answered at a time; others wait.
-const MAX_CONCURRENT_REQUESTS: usize = 64;
+/// The maximum number of those of one user.
+const MAX_CONNECTIONS_PER_USER: u32 = 64;
 const MAX_HEAD_OCTETS: u32 = 16 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,17 +44,18 @@ async fn serve(config: &Path, allow_uids: &[u32]) -> Result<(), Failure> {
     if default_uids.is_empty() {
         default_uids.insert(rustix::process::geteuid().as_raw());
     }
-    let loader = Loader { path: config.to_owned(), default_uids };
-    let service = loader.load(None)?;
+    let (path, has_allow_uid) = (config.to_owned(), !allow_uids.is_empty());
+    let mut loader = Loader { path, default_uids, has_allow_uid, is_loopback: false };
+    let service = loader.load(None).await?;
     let listener = AgentListener::open(&service.listen)?;
-    let is_loopback = matches!(listener, AgentListener::Loopback(_));
-    if is_loopback && service.allow.allows_any_caller() {
+    loader.is_loopback = matches!(listener, AgentListener::Loopback(_));
+    loader.check_loopback(&service)?;
+    if loader.is_loopback {
         event!(warn, "every process of this machine may have the tokens of the rules for any uid");
     }
     log::announce(&format!("listening on {}", listener.describe()));
     let service = Arc::new(ArcSwap::from_pointee(service));
-    let limit = GlobalConcurrencyLimitLayer::new(MAX_CONCURRENT_REQUESTS);
-    let router = ServiceBuilder::new().layer(limit).service(api::router(Arc::clone(&service)));
+    let router = api::router(Arc::clone(&service));
     let server = server()?;
     notify(&[NotifyState::Ready]);
     let stopping = async {
@@ -65,7 +65,10 @@ async fn serve(config: &Path, allow_uids: &[u32]) -> Result<(), Failure> {
     let serving = async {
         match listener {
             // The file is removed when no request is left.
-            AgentListener::Unix(listener, _file) => server.serve(listener, router, stopping).await,
+            AgentListener::Unix(listener, _file) => {
+                let listener = CallerListener::new(listener, Arc::clone(&service));
+                server.serve(listener, router, stopping).await
+            }
             AgentListener::Loopback(listener) => server.serve(listener, router, stopping).await,
         }
     };
@@ -83,6 +86,7 @@ fn server() -> Result<Server, super::AgentFailure> {
     Ok(Server::new()
         .with_max_connections_per_address(MAX_CONNECTIONS)?
         .with_max_connections(MAX_CONNECTIONS)?
+        .with_max_connections_per_user(MAX_CONNECTIONS_PER_USER)?
         .with_max_head_octets(MAX_HEAD_OCTETS)?
         .with_head_timeout(HEAD_TIMEOUT)?
         .with_idle_timeout(IDLE_TIMEOUT)?)
@@ -96,14 +100,14 @@ async fn reload_on_signal(mut signal: Signal, loader: &Loader, service: &ArcSwap
         notify(
             &[Some(NotifyState::Reloading), monotonic].into_iter().flatten().collect::<Vec<_>>(),
         );
-        supervisor.run_iteration(|| reload(loader, service));
+        supervisor.run_async_iteration(reload(loader, service)).await;
         notify(&[NotifyState::Ready]);
     }
 }
 
-fn reload(loader: &Loader, service: &ArcSwap<Service>) {
+async fn reload(loader: &Loader, service: &ArcSwap<Service>) {
     let last = service.load_full();
-    match loader.load(Some(&last)) {
+    match loader.load(Some(&last)).await {
         Ok(new) => {
             if new.listen != last.listen {
                 event!(warn, "a change of listen takes effect when the agent is restarted");

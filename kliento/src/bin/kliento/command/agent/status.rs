@@ -29,7 +29,8 @@ const MAX_OCTETS: usize = 1024 * 1024;
 
 /// Show what the agent has, and until when it is valid
 ///
-/// Exit status: 0 if the chain and the certificates are valid, 1 if one of them is not.
+/// Exit status: 0 if the chain and the certificates are valid, the keys fit them, and no token has
+/// failed in the last 5 minutes without another one since; otherwise 1.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The agent's socket
@@ -134,6 +135,9 @@ fn render(report: &StatusReport) -> String {
         let _ = writeln!(text, "  {name}{:padding$} {style}{}{style:#}", "", bar.trim_end());
         let _ = writeln!(text, "  {:width$} {DIM}{}{DIM:#}", "", when(*period, now));
     }
+    if report.omitted_tokens > 0 {
+        let _ = writeln!(text, "  {DIM}and {} further tokens{DIM:#}", report.omitted_tokens);
+    }
     text
 }
 
@@ -158,7 +162,8 @@ fn summary(report: &StatusReport) -> String {
         }
     };
     problem("the last reload failed", report.reload_error.as_ref());
-    problem("the last token failed", report.token_error.as_ref());
+    problem("a token failed", report.token_error.as_ref());
+    problem("no token can be issued", report.identity_error.as_ref());
     let chain = report.chain.as_ref();
     problem("the last fetch of the chain failed", chain.and_then(|chain| chain.error.as_ref()));
     let store_error = chain.and_then(|chain| chain.store_error.as_ref());

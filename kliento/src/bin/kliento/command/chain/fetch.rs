@@ -40,13 +40,17 @@ impl Arguments {
         let (owner, resolver) = (self.organisation.txt_owner(), self.resolver.clone());
         let resolver = resolver.unwrap_or_default();
         let progress = terminal::progress(&format!("querying {resolver} for {owner}"));
-        let retrieved = runtime.block_on(resolver.retrieve(&owner)).map_err(Box::new)?;
+        let failed = |error| match self.resolver {
+            None => Failure::SystemResolver(Box::new(error)),
+            Some(_) => Failure::Resolver(Box::new(error)),
+        };
+        let retrieved = runtime.block_on(resolver.retrieve(&owner)).map_err(failed)?;
         drop(progress);
         let RetrievedChain { messages, failures } = retrieved;
         let is_usable = failures.is_empty() || is_consistent(&messages, &owner, now()?);
         for failure in failures {
             if !is_usable {
-                return Err(Box::new(failure).into());
+                return Err(failed(failure));
             }
             terminal::print_warning(&format!("left out of the chain: {failure}"));
         }

@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{BoxError, Json, Router};
 use http_guard::{LogLimiter, TrustedProxies, log_text, log_text_up_to};
-use kliento::{TokenBundle, TokenVerification, TrustAnchor};
+use kliento::{TokenBundle, TokenVerification};
+use kliento_tower::TrustAnchorStore;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
@@ -43,7 +44,7 @@ static OVERLOADS: LogLimiter = LogLimiter::per_second(1);
 /// Verifies the bundles of all requests.
 pub(super) struct Verifier {
     trust: TrustOptions,
-    anchors: Vec<TrustAnchor>,
+    anchors: Arc<dyn TrustAnchorStore>,
     bodies: BodyReader,
     clock_skew: Duration,
     /// The prefixes of translated addresses.
@@ -55,10 +56,14 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    pub(super) fn new(trust: TrustOptions, clock_skew: Duration) -> Self {
+    pub(super) fn new(
+        trust: TrustOptions,
+        anchors: Arc<dyn TrustAnchorStore>,
+        clock_skew: Duration,
+    ) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
-            anchors: trust.anchors(),
+            anchors,
             bodies: BodyReader::default(),
             trust,
             clock_skew,
@@ -74,8 +79,9 @@ impl Verifier {
 
     fn verify(&self, audience: &str, format: BodyFormat, body: Vec<u8>) -> Result<Report, Failure> {
         let (audiences, at) = ([audience], self.trust.instant()?);
-        let verification =
-            TokenVerification::new(&audiences, &self.anchors).with_clock_skew(self.clock_skew)?;
+        let anchors = self.anchors.try_current().ok_or(Failure::NoTrustAnchors)?;
+        let verification = TokenVerification::new(&audiences, anchors.as_slice())
+            .with_clock_skew(self.clock_skew)?;
         let bundle = match format {
             BodyFormat::Bundle => TokenBundle::from_bytes(body),
             BodyFormat::Header => TokenBundle::from_authorization(trim_line_breaks(&body)),
@@ -236,7 +242,9 @@ mod tests {
 
     #[tokio::test]
     async fn responds_503_while_no_slot_is_free() {
-        let verifier = Verifier::new(Arguments::parse_from(["test"]).trust, Duration::ZERO);
+        let trust = Arguments::parse_from(["test"]).trust;
+        let anchors = Arc::new(kliento_tower::TrustAnchors::new(trust.anchors()));
+        let verifier = Verifier::new(trust, anchors, Duration::ZERO);
         let slots = Arc::clone(&verifier.slots);
         let router = router(verifier, None);
         let post = || {

@@ -8,6 +8,7 @@ use axum::routing::{MethodRouter, any, get};
 
 use super::api::error_response;
 use super::authorizer::Authorizer;
+use super::traces::TraceContext;
 
 /// Returns the route, which is not found without an authorizer.
 pub(super) fn route(authorizer: Option<Authorizer>) -> MethodRouter {
@@ -19,7 +20,10 @@ pub(super) fn route(authorizer: Option<Authorizer>) -> MethodRouter {
 }
 
 async fn authorize(State(authorizer): State<Authorizer>, request: Request) -> Response {
-    authorizer.authorize(request.headers()).await.map(Body::from)
+    let headers = request.headers();
+    let context = TraceContext::from_headers(headers);
+    let answer = authorizer.authorize(headers);
+    authorizer.traces().trace("/authorize", context, answer).await.map(Body::from)
 }
 
 async fn reject_method(State(authorizer): State<Authorizer>) -> Response {

@@ -10,11 +10,12 @@ use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
 use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Either};
 use http_guard::{LogLimiter, Problem, Rejection, RejectionRenderer, event, log_text};
-use kliento_tower::{KlientoAuth, KlientoAuthLayer, WorkloadIdentity};
+use kliento_tower::{KlientoAuth, KlientoAuthLayer, Rejection as Denied, WorkloadIdentity};
 use tower::util::ServiceFn;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use super::identity_headers::{IdentityHeaders, IdentityHeadersError};
+use super::traces::Traces;
 
 static UNANSWERABLE: LogLimiter = LogLimiter::per_second(5);
 
@@ -30,6 +31,7 @@ pub(super) struct Authorizer {
     service: KlientoAuth<ServiceFn<Inner>>,
     headers: Arc<IdentityHeaders>,
     renderer: RejectionRenderer<Unanswerable>,
+    traces: Traces,
 }
 
 /// The service inside the layer: moves the identity to the response.
@@ -53,24 +55,39 @@ impl Authorizer {
     pub(super) fn new(layer: KlientoAuthLayer, realm: &str, headers: IdentityHeaders) -> Self {
         // A proxy's request has no stream, and `Authorization` goes no further.
         let layer = layer.without_streams();
+        let headers = Arc::new(headers);
+        let own = Arc::clone(&headers);
+        // Before the quota is charged, and the request counts as accepted.
+        let layer = layer.with_authorizer(move |identity| own.fit(identity));
         Self {
             service: layer.layer(service_fn(move_identity)),
             #[cfg(feature = "ext-authz")]
             layer,
-            headers: Arc::new(headers),
+            headers,
             renderer: RejectionRenderer::new("Kliento", realm),
+            traces: Traces::default(),
         }
     }
 
-    /// Returns the same authorizer with this realm in its challenges.
+    /// Sets whether answers have spans; by default they have none.
+    pub(super) fn with_traces(self, traces: Traces) -> Self {
+        Self { traces, ..self }
+    }
+
+    pub(super) const fn traces(&self) -> Traces {
+        self.traces
+    }
+
+    /// Returns an authorizer for this audience alone, with the same caches, limits and quotas.
     #[cfg(feature = "ext-authz")]
-    pub(super) fn with_realm(&self, realm: &str) -> Self {
-        let layer = self.layer.clone().with_realm(realm);
+    pub(super) fn with_only_audience(&self, audience: &str) -> Self {
+        let layer = self.layer.clone().with_only_audience(audience);
         Self {
             service: layer.layer(service_fn(move_identity)),
             layer,
             headers: Arc::clone(&self.headers),
-            renderer: self.renderer.clone().with_realm(realm),
+            renderer: self.renderer.clone().with_realm(audience),
+            traces: self.traces,
         }
     }
 
@@ -93,6 +110,11 @@ impl Authorizer {
                 None => self.reject(Unanswerable::NoIdentity),
             },
             Either::Right(rejection) => {
+                if let Some(Denied::PermissionDenied(identity)) = parts.extensions.get()
+                    && !self.headers.fit(identity)
+                {
+                    return self.reject(IdentityHeadersError::TooLarge.into());
+                }
                 let Ok(body) = rejection.collect().await;
                 let mut response = Response::from_parts(parts, body.to_bytes());
                 self.headers.insert_empty(response.headers_mut());
@@ -140,7 +162,7 @@ impl Authorizer {
 pub(super) fn problem(response: &Response<Bytes>) -> Option<Problem> {
     let extensions = response.extensions();
     let unanswerable = extensions.get::<Unanswerable>().map(Rejection::problem);
-    extensions.get::<kliento_tower::Rejection>().map(Rejection::problem).or(unanswerable)
+    extensions.get::<Denied>().map(Rejection::problem).or(unanswerable)
 }
 
 fn move_identity(mut request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
@@ -154,7 +176,7 @@ fn move_identity(mut request: Request<()>) -> Ready<Result<Response<()>, Infalli
 impl Rejection for Unanswerable {
     fn problem(&self) -> Problem {
         match self {
-            Self::Headers(IdentityHeadersError::TooLarge { .. }) => Problem::forbidden(
+            Self::Headers(IdentityHeadersError::TooLarge) => Problem::forbidden(
                 "claims_too_large",
                 "The claims of the token do not fit the headers of this service",
             ),

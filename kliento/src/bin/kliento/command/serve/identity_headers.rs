@@ -57,8 +57,8 @@ pub(crate) struct DuplicateClaimHeader(HeaderName);
 /// The error of an identity that does not fit the headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum IdentityHeadersError {
-    #[error("headers of {found} octets, at most {MAX_OCTETS} fit")]
-    TooLarge { found: usize },
+    #[error("headers of more than {MAX_OCTETS} octets")]
+    TooLarge,
     #[error("invalid header value")]
     Value,
 }
@@ -92,11 +92,36 @@ impl IdentityHeaders {
         identity: &WorkloadIdentity,
         headers: &mut HeaderMap,
     ) -> Result<(), IdentityHeadersError> {
+        let values = self.values(identity);
+        if size_of(&values) > MAX_OCTETS {
+            return Err(IdentityHeadersError::TooLarge);
+        }
+        let values: Result<Vec<_>, _> = values
+            .into_iter()
+            .map(|(name, value)| HeaderValue::try_from(value).map(|value| (name, value)))
+            .collect();
+        headers.extend(values.map_err(|_| IdentityHeadersError::Value)?);
+        Ok(())
+    }
+
+    /// Returns whether the headers have at most [`MAX_OCTETS`].
+    pub(super) fn fit(&self, identity: &WorkloadIdentity) -> bool {
+        // No octet of a claim takes more than six of JSON, and so eight of Base64. It may be in a
+        // header of its own as well, and takes three there. Each name takes less than 300.
+        let claims = identity.claims();
+        let octets = |(name, value): (&String, &String)| 8 * (name.len() + value.len() + 6);
+        let claims: usize = claims.iter().map(octets).sum();
+        let names = 3 * (identity.subject().len() + identity.audience().len()) * 2;
+        let bound = 2 * claims + names + 300 * (NAMES.len() + self.claims.len());
+        bound <= MAX_OCTETS || size_of(&self.values(identity)) <= MAX_OCTETS
+    }
+
+    fn values(&self, identity: &WorkloadIdentity) -> Vec<(HeaderName, String)> {
         let user = identity.user().map(ToString::to_string).unwrap_or_default();
         let named = self.claims.iter().map(|ClaimHeader { claim, header }| {
             (header.clone(), encode(identity.claim(claim).unwrap_or_default()))
         });
-        let values: Vec<_> = [
+        [
             (SUBJECT, encode(identity.subject())),
             (ORGANISATION, identity.organisation().to_string()),
             (USER, encode(&user)),
@@ -107,21 +132,16 @@ impl IdentityHeaders {
         ]
         .into_iter()
         .chain(named)
-        .collect();
-        let size = |(name, value): &(HeaderName, String)| {
-            name.as_str().len() + ": ".len() + value.len() + "\r\n".len()
-        };
-        let found = values.iter().map(size).sum();
-        if found > MAX_OCTETS {
-            return Err(IdentityHeadersError::TooLarge { found });
-        }
-        let values: Result<Vec<_>, _> = values
-            .into_iter()
-            .map(|(name, value)| HeaderValue::try_from(value).map(|value| (name, value)))
-            .collect();
-        headers.extend(values.map_err(|_| IdentityHeadersError::Value)?);
-        Ok(())
+        .collect()
     }
+}
+
+/// Returns the size of headers in HTTP/1.
+fn size_of(values: &[(HeaderName, String)]) -> usize {
+    let size = |(name, value): &(HeaderName, String)| {
+        name.as_str().len() + ": ".len() + value.len() + "\r\n".len()
+    };
+    values.iter().map(size).sum()
 }
 
 /// Percent-encodes the octets of a text that are not visible ASCII, and `%`. Spaces within stay.
@@ -225,8 +245,16 @@ mod tests {
         let identity = |octets: usize| alice().with_claim("x", "x".repeat(octets));
         // As Base64 and as it is: 7 octets for 3.
         let result = insert(identity(11_000), &["x"]);
-        assert!(matches!(result, Err(IdentityHeadersError::TooLarge { found: 25_000.. })));
+        assert!(matches!(result, Err(IdentityHeadersError::TooLarge)));
         assert!(insert(identity(10_000), &["x"]).is_ok());
+        for octets in [0, 100, 600, 1_400, 1_600, 10_000, 10_500, 11_000, 16_000] {
+            for (text, names) in [("x", &["x"][..]), ("\u{1}", &["x"]), ("é", &["x"]), ("x", &[])]
+            {
+                let claims = alice().with_claim("x", text.repeat(octets / text.len()));
+                let fits = headers(names).fit(&claims.clone().build());
+                assert_eq!(fits, insert(claims, names).is_ok(), "{octets} {text:?} {names:?}");
+            }
+        }
         // A token is smaller than its bundle.
         assert!(insert(identity(16_384), &[]).is_ok());
     }

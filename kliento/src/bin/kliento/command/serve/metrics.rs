@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -71,10 +72,15 @@ pub(super) async fn count(request: Request, next: Next) -> Response {
         _ => "other",
     };
     let response = next.run(request).await;
-    let status = response.status().as_str().to_owned();
+    record(route, response.status());
+    response
+}
+
+/// Counts an answer.
+pub(super) fn record(route: &'static str, status: StatusCode) {
+    let status = status.as_str().to_owned();
     isolate(|| {
         metrics::counter!("kliento_serve_requests_total", "route" => route, "status" => status)
             .increment(1);
     });
-    response
 }

@@ -9,10 +9,12 @@ mod ext_authz;
 mod identity_headers;
 mod metrics;
 mod open_bodies;
+mod traces;
 
 use std::future::pending;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::middleware::from_fn;
@@ -20,7 +22,9 @@ use clap::builder::NonEmptyStringValueParser;
 use http_guard::log::{self, LogFormat};
 use http_guard::serve::{Server, ShutdownSummary, shutdown_signal};
 use http_guard::{Nat64Prefix, TrustedProxies, parse_socket_address};
-use kliento_tower::{AdmissionFile, FixedClock, KlientoAuthLayer, TrustAnchors};
+use kliento_tower::{
+    AdmissionFile, FixedClock, KlientoAuthLayer, TrustAnchorFile, TrustAnchorStore, TrustAnchors,
+};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -29,6 +33,7 @@ use self::authorizer::Authorizer;
 pub(crate) use self::identity_headers::DuplicateClaimHeader;
 use self::identity_headers::{ClaimHeader, IdentityHeaders};
 use self::metrics::Metrics;
+use self::traces::Traces;
 use crate::arguments::{TrustOptions, parse_clock_skew};
 use crate::failure::Failure;
 use crate::report::Status;
@@ -96,6 +101,24 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDR", value_parser = parse_socket_address)]
     metrics: Option<SocketAddr>,
 
+    /// The form of the log on standard error
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = LogForm::Text)]
+    log_format: LogForm,
+
+    /// Log each answer to a proxy, in a span with the trace of its `traceparent` header
+    ///
+    /// All events that belong to the answer have the fields `trace_id` and `parent_id` then, so that
+    /// they can be found from the traces of the proxy.
+    #[arg(long, requires = "audiences")]
+    traces: bool,
+
+    /// A file of trust anchors in place of the built-in ones: DS records, or IANA's root-anchors.xml
+    ///
+    /// It is read again when it changes. A bad file leaves the last good anchors in force, and the
+    /// log says so.
+    #[arg(long, value_name = "FILE", conflicts_with = "trust_anchors")]
+    trust_anchor_file: Option<PathBuf>,
+
     #[cfg(feature = "ext-authz")]
     #[command(flatten)]
     ext_authz: ext_authz::ExtAuthzOptions,
@@ -104,15 +127,28 @@ pub(crate) struct Arguments {
     trust: TrustOptions,
 }
 
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum LogForm {
+    /// Readable lines
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
 impl Arguments {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
-        let _log = log::init(LogFormat::Text).map_err(Failure::Runtime)?;
+        let format = match self.log_format {
+            LogForm::Text => LogFormat::Text,
+            LogForm::Json => LogFormat::Json,
+        };
+        let _log = log::init(format).map_err(Failure::Runtime)?;
         Runtime::new().map_err(Failure::Runtime)?.block_on(self.serve())?;
         Ok(Status::Valid)
     }
 
     async fn serve(&self) -> Result<(), Failure> {
-        let authorizer = self.authorizer()?;
+        let anchors = self.trust_anchors()?;
+        let authorizer = self.authorizer(&anchors)?;
         let prefixes = self.nat64_prefix.iter().copied();
         // Without networks of proxies, none can contain a prefix.
         let proxies = TrustedProxies::none().with_nat64_prefixes(prefixes).unwrap_or_default();
@@ -140,7 +176,7 @@ impl Arguments {
         if self.trust.fixed_time().is_some() {
             tracing::warn!("fixed clock (--at): bundles never expire, for tests only");
         }
-        let verifier = Verifier::new(self.trust.clone(), self.clock_skew);
+        let verifier = Verifier::new(self.trust.clone(), anchors, self.clock_skew);
         let mut router = api::router(verifier.with_proxies(proxies.clone()), authorizer);
         if metrics.is_some() {
             router = router.layer(from_fn(metrics::count));
@@ -170,25 +206,44 @@ impl Arguments {
         Ok(())
     }
 
+    fn trust_anchors(&self) -> Result<Arc<dyn TrustAnchorStore>, Failure> {
+        let Some(path) = &self.trust_anchor_file else {
+            return Ok(Arc::new(TrustAnchors::new(self.trust.anchors())));
+        };
+        let mut options = TrustAnchorFile::options();
+        if let Some(at) = self.trust.fixed_time() {
+            options = options.with_clock(FixedClock(at));
+        }
+        let file = options.open(path).map_err(|source| Failure::TrustAnchors {
+            path: path.clone(),
+            source: source.into(),
+        })?;
+        Ok(Arc::new(file))
+    }
+
     /// Returns what answers proxies, if there is an audience.
-    fn authorizer(&self) -> Result<Option<Authorizer>, Failure> {
+    fn authorizer(
+        &self,
+        anchors: &Arc<dyn TrustAnchorStore>,
+    ) -> Result<Option<Authorizer>, Failure> {
         let Some((realm, others)) = self.audiences.split_first() else { return Ok(None) };
         let headers = IdentityHeaders::new(self.claim_headers.clone())?;
         let mut layer = KlientoAuthLayer::new(realm)
-            .with_trust_anchors(TrustAnchors::new(self.trust.anchors()))
+            .with_trust_anchors(Arc::clone(anchors))
             .with_clock_skew(self.clock_skew)?;
         if let Some(at) = self.trust.fixed_time() {
             layer = layer.with_clock(FixedClock(at));
         }
         if let Some(path) = &self.admission {
-            let rules = AdmissionFile::open(path).map_err(|source| Failure::Admission {
+            let options = AdmissionFile::options().with_audiences(self.audiences.clone());
+            let rules = options.open(path).map_err(|source| Failure::Admission {
                 path: path.clone(),
                 source: source.into(),
             })?;
             layer = layer.with_admission(rules);
         }
         let layer = others.iter().fold(layer, KlientoAuthLayer::with_audience);
-        Ok(Some(Authorizer::new(layer, realm, headers)))
+        Ok(Some(Authorizer::new(layer, realm, headers).with_traces(Traces(self.traces))))
     }
 }
 

@@ -6,8 +6,11 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use envoy_types::ext_authz::v3::pb::CheckRequest;
 
-/// The start of all names of headers that Envoy removes, unless it sets them.
-const PREFIX: &str = "kliento-";
+use super::super::traces::{TRACEPARENT, TraceContext};
+
+/// The start of all names of headers that Envoy removes, unless it sets them. A character that is
+/// neither a letter nor a digit follows.
+const PREFIX: &str = "kliento";
 
 /// The key of the context extension with the audience of a route.
 const AUDIENCE: &str = "audience";
@@ -16,6 +19,11 @@ const AUDIENCE: &str = "audience";
 pub(super) struct Check<'a> {
     fields: Vec<(&'a str, &'a [u8])>,
     audience: Option<&'a str>,
+}
+
+fn is_read_as_kliento(name: &str) -> bool {
+    let rest = name.strip_prefix(PREFIX);
+    rest.is_some_and(|rest| rest.starts_with(|next: char| !next.is_ascii_alphanumeric()))
 }
 
 impl<'a> Check<'a> {
@@ -58,10 +66,18 @@ impl<'a> Check<'a> {
     }
 
     /// Returns the names of the request's headers that a service could read as `Kliento-*`: many
-    /// servers read `_` as `-`.
+    /// servers read `_` as `-`, and some read `.` and other characters as `_`.
     pub(super) fn kliento_names(&self) -> BTreeSet<String> {
         let names = self.fields.iter().map(|(name, _)| name.to_ascii_lowercase());
-        names.filter(|name| name.replace('_', "-").starts_with(PREFIX)).collect()
+        names.filter(|name| is_read_as_kliento(name)).collect()
+    }
+
+    /// Returns the trace that the request's header says it belongs to.
+    pub(super) fn trace_context(&self) -> Option<TraceContext<'a>> {
+        let name = HeaderName::from_static(TRACEPARENT);
+        let mut values = self.values(&name);
+        let value = values.next().filter(|_| values.next().is_none())?;
+        TraceContext::parse(value)
     }
 
     /// Returns whether Envoy answers as gRPC does.

@@ -3,7 +3,6 @@
 mod answer;
 mod check;
 mod options;
-mod route;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,8 +22,9 @@ use tonic::service::Routes;
 use self::answer::{allow, deny};
 use self::check::Check;
 pub(super) use self::options::ExtAuthzOptions;
-use self::route::Route;
 use super::authorizer::{Authorizer, Unanswerable};
+use super::metrics;
+use super::traces::{TRACEPARENT, TraceContext};
 
 /// The maximum size of a message from Envoy, which has the headers of the client's request: 60 KiB
 /// by default, and 96 KiB as the documentation configures it.
@@ -39,8 +39,8 @@ pub(super) struct ExtAuthz(Arc<Inner>);
 struct Inner {
     /// For the routes without an audience of their own.
     authorizer: Authorizer,
-    /// By the audience, which is one of the layer's.
-    routes: BTreeMap<String, Route>,
+    /// For the routes of one of the layer's audiences, by that.
+    routes: BTreeMap<String, Authorizer>,
     removes_authorization: bool,
 }
 
@@ -51,7 +51,7 @@ impl ExtAuthz {
         audiences: &[String],
         removes_authorization: bool,
     ) -> Self {
-        let route = |audience: &String| (audience.clone(), Route::new(&authorizer, audience));
+        let route = |audience: &String| (audience.clone(), authorizer.with_only_audience(audience));
         let routes = audiences.iter().map(route).collect();
         Self(Arc::new(Inner { authorizer, routes, removes_authorization }))
     }
@@ -76,10 +76,18 @@ impl ExtAuthz {
     }
 
     /// Answers a message. One that is not about an HTTP request has no credentials.
-    async fn answer(&self, request: &CheckRequest) -> CheckResponse {
+    async fn answer(
+        &self,
+        request: &CheckRequest,
+        trace: Option<TraceContext<'_>>,
+    ) -> CheckResponse {
         let check = Check::new(request);
-        let response = self.authorize(&check).await;
-        let headers = self.0.authorizer.headers();
+        let authorizer = &self.0.authorizer;
+        let context = trace.or_else(|| check.trace_context());
+        let response =
+            authorizer.traces().trace("ext_authz", context, self.authorize(&check)).await;
+        metrics::record("ext_authz", response.status());
+        let headers = authorizer.headers();
         match response.extensions().get::<WorkloadIdentity>() {
             Some(identity) => {
                 allow(identity, &response, headers, &check, self.0.removes_authorization)
@@ -111,6 +119,9 @@ impl Authorization for ExtAuthz {
         request: tonic::Request<CheckRequest>,
     ) -> Result<tonic::Response<CheckResponse>, Status> {
         // Never a status: with `failure_mode_allow`, the request would pass.
-        Ok(tonic::Response::new(self.answer(request.get_ref()).await))
+        // The context of the call is that of Envoy's span, if Envoy has traces.
+        let metadata = request.metadata().get(TRACEPARENT);
+        let context = metadata.and_then(|value| TraceContext::parse(value.as_encoded_bytes()));
+        Ok(tonic::Response::new(self.answer(request.get_ref(), context).await))
     }
 }
