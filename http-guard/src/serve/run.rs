@@ -190,8 +190,7 @@ impl<L: Listener> Acceptor<L> {
         });
         if counted.is_none() {
             if let Some(suppressed) = self.client_full.allow() {
-                let text = if peer.address().is_some() { "an address" } else { "a user" };
-                event!(warn, ?peer, suppressed, "connection limit of {text} reached");
+                event!(warn, ?peer, suppressed, "connection limit of an address or a user reached");
             }
         }
         Some((counted?, has_replaced))

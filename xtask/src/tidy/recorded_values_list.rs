@@ -66,6 +66,6 @@ pub(super) const REVIEWED: &[(&str, &[&str])] = &[
     ),
     ("kliento/src/bin/kliento/command/serve/authorizer.rs", &["suppressed"]),
     ("kliento/src/bin/kliento/command/serve/ext_authz/mod.rs", &["suppressed"]),
-    ("kliento/src/bin/kliento/command/serve/ext_authz/route.rs", &["suppressed"]),
     ("kliento/src/bin/kliento/command/serve/mod.rs", &["dropped_requests"]),
+    ("kliento/src/bin/kliento/command/serve/traces.rs", &["route", "status", "duration_us"]),
 ];

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use axum::http::{HeaderMap, Response};
-use http_guard::event;
 use http_guard::telemetry::IsolatedSpan;
+use http_guard::{event, log_text};
 use tracing::field::Empty;
 
 /// The header of W3C Trace Context.
@@ -38,8 +38,8 @@ impl Traces {
             tracing::info_span!("answer", route, trace_id = Empty, parent_id = Empty)
         });
         if let Some(TraceContext { trace_id, parent_id }) = context {
-            span.record("trace_id", trace_id);
-            span.record("parent_id", parent_id);
+            span.record("trace_id", log_text(trace_id));
+            span.record("parent_id", log_text(parent_id));
         }
         let logged = async {
             let response = answer.await;
