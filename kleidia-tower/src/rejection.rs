@@ -48,7 +48,11 @@ pub enum Rejection {
     /// The refresh token was used before, so its family is revoked.
     #[error("refresh token reused, its family is revoked")]
     RefreshTokenReused,
-    /// The password is too old and has to be changed first.
+    /// The one-time code is unknown, used, replaced or expired, of another account, or of a disabled
+    /// one.
+    #[error("one-time code invalid")]
+    CodeInvalid,
+    /// The password is too old, or an admin requires a change, so it has to be changed first.
     #[error("password expired")]
     PasswordExpired,
     /// The new password violates the policy.
@@ -62,7 +66,10 @@ pub enum Rejection {
     /// The principal does not meet the requirement.
     #[error(transparent)]
     PermissionDenied(Denial),
-    /// Another account has the user name.
+    /// The account to be changed is disabled.
+    #[error("user disabled")]
+    UserDisabled,
+    /// Another account has, or had, the user name.
     #[error("user name already exists")]
     NameTaken,
     /// The current password is wrong, or its verification is locked.
@@ -127,11 +134,11 @@ impl Rejection {
     /// | code | status |
     /// |---|---|
     /// | `malformed_request` | 400 |
-    /// | `invalid_credentials`, `token_invalid`, `token_expired`, `session_expired`, `account_disabled`, `refresh_invalid`, `refresh_reused` | 401 |
+    /// | `invalid_credentials`, `token_invalid`, `token_expired`, `session_expired`, `account_disabled`, `refresh_invalid`, `refresh_reused`, `code_invalid` | 401 |
     /// | `permission_denied`, `password_expired` | 403 |
     /// | `not_found` | 404 |
     /// | `method_not_allowed` | 405 |
-    /// | `name_taken`, `last_admin` | 409 |
+    /// | `name_taken`, `user_disabled`, `last_admin` | 409 |
     /// | `password_rejected`, `current_password_wrong` | 422 |
     /// | `rate_limited` | 429 |
     /// | `busy`, `unavailable` | 503 |
@@ -167,6 +174,9 @@ impl Rejection {
             ),
             Self::NameTaken => {
                 Problem::new(StatusCode::CONFLICT, "name_taken", "The user name already exists")
+            }
+            Self::UserDisabled => {
+                Problem::new(StatusCode::CONFLICT, "user_disabled", "The user is disabled")
             }
             Self::WrongCurrentPassword => Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -221,6 +231,9 @@ impl http_guard::Rejection for Rejection {
             }
             Self::RefreshTokenReused => {
                 Problem::unauthorized("refresh_reused", "The refresh token was used before")
+            }
+            Self::CodeInvalid => {
+                Problem::unauthorized("code_invalid", "The one-time code is not valid")
             }
             Self::PasswordExpired => {
                 Problem::forbidden("password_expired", "The password has to be changed")

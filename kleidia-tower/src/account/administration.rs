@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::{
-    Account, AccountChangeError, AccountError, AccountLookup, AccountUpdate, Accounts, NewAccount,
-};
+use super::{Account, AccountChangeError, AccountError, AccountUpdate, Accounts, NewUser};
 use crate::audit::{AuditEvent, AuditQuery, AuditRecord, EventKind, Reason};
 use crate::rbac::{Denial, RoleChangeError, RoleName, RoleRules};
 use crate::session::{EndReason, SessionSelector};
 use crate::telemetry::log_unavailable;
-use crate::{ClientInfo, Principal, RequestInfo, UserId, UserName};
+use crate::{ClientInfo, Principal, RequestInfo, UserId};
 
 /// These operations check the [rules for roles](RoleRules), but no other permissions;
 /// [`RbacLayer`](crate::rbac::RbacLayer) does.
@@ -36,24 +34,8 @@ impl Accounts {
         roles: BTreeSet<RoleName>,
         request: impl Into<RequestInfo>,
     ) -> Result<Arc<Account>, AccountError> {
-        let (name, request) = (name.parse::<UserName>()?, request.into());
-        let role_rules = self.role_rules(actor).await?;
-        // The store checks both again, but before them no password is hashed in vain.
-        if let Err(error) = role_rules.check_roles(actor.and_then(find_account), None, &roles) {
-            return Err(self.role_change_rejected(actor, request, error));
-        }
-        let violations = self.violations(&name, &password).await?;
-        if !violations.is_empty() {
-            return Err(AccountError::PasswordRejected(violations));
-        }
-        if self.store().account_with_password(AccountLookup::Name(&name)).await?.is_some() {
-            return Err(AccountError::UserNameTaken);
-        }
-        let password = self.hash_password(&password).await?;
-        let new = NewAccount::new(name, roles, password);
-        let change = self.change(request.client.clone(), actor)?;
-        let created = self.store().create_account(new, &role_rules, &change).await?;
-        self.changed_account(actor, request, self.publish(created))
+        let new = NewUser::new(name).with_roles(roles).with_password(password);
+        Ok(self.create(actor, new, request).await?.account)
     }
 
     /// Creates an account with the role `admin` at the first start of a service. Returns `false` if
@@ -116,7 +98,10 @@ impl Accounts {
         self.audit_trail().record_denial(|at| vec![event(at)]);
     }
 
-    async fn role_rules(&self, actor: Option<&Principal>) -> Result<RoleRules, AccountError> {
+    pub(super) async fn role_rules(
+        &self,
+        actor: Option<&Principal>,
+    ) -> Result<RoleRules, AccountError> {
         let policy = self.policy().policy().await.inspect_err(|error| {
             log_unavailable("policy", error);
         })?;
@@ -126,7 +111,7 @@ impl Accounts {
         })
     }
 
-    fn changed_account(
+    pub(super) fn changed_account(
         &self,
         actor: Option<&Principal>,
         request: RequestInfo,
@@ -141,7 +126,7 @@ impl Accounts {
     }
 
     /// Returns the error, after recording a denial.
-    fn role_change_rejected(
+    pub(super) fn role_change_rejected(
         &self,
         actor: Option<&Principal>,
         request: RequestInfo,
@@ -217,6 +202,6 @@ impl Accounts {
 }
 
 /// Returns the account of a principal, as it was when the request was authenticated.
-fn find_account(principal: &Principal) -> Option<&Account> {
+pub(super) fn find_account(principal: &Principal) -> Option<&Account> {
     principal.session().map(|view| &*view.account)
 }

@@ -49,9 +49,18 @@ pub enum AccountError {
         /// The time after which a refresh would be allowed.
         retry_after: Duration,
     },
+    /// The one-time code is unknown, used, replaced or expired, of another account, or of a disabled
+    /// one.
+    ///
+    /// Only the audit log distinguishes these cases, so that no client can.
+    #[error("one-time code invalid")]
+    CodeInvalid,
     /// The account is disabled.
     #[error("account disabled")]
     AccountDisabled,
+    /// The account of another user is disabled, so the change is of no use.
+    #[error("user disabled")]
+    UserDisabled,
     /// No account has this id.
     #[error("user not found")]
     UserNotFound,
@@ -98,6 +107,7 @@ impl From<AccountChangeError> for AccountError {
         match error {
             AccountChangeError::UserNameTaken => Self::UserNameTaken,
             AccountChangeError::UserNotFound => Self::UserNotFound,
+            AccountChangeError::UserDisabled => Self::UserDisabled,
             AccountChangeError::Roles(error) => Self::RoleChange(error),
         }
     }
@@ -172,7 +182,9 @@ impl From<AccountError> for Rejection {
             AccountError::TooManyRefreshes { retry_after } => {
                 Self::RateLimited { retry_after, headers: None }
             }
+            AccountError::CodeInvalid => Self::CodeInvalid,
             AccountError::AccountDisabled => Self::AccountDisabled,
+            AccountError::UserDisabled => Self::UserDisabled,
             AccountError::UserNotFound | AccountError::SessionNotFound => Self::NotFound,
             AccountError::Busy => Self::Busy,
             AccountError::Store(error) => Self::from(error),

@@ -7,12 +7,15 @@ mod end_all_sessions;
 mod error;
 mod factor;
 mod login;
+mod new_user;
 mod one_time_code;
 mod password_change;
 mod password_verification;
 mod pending_attempt;
 mod profile;
 mod record;
+mod recovery;
+mod recovery_store;
 mod refresh;
 mod sessions;
 mod settings;
@@ -24,11 +27,14 @@ pub use email_address::{EmailAddress, EmailAddressError};
 pub use error::AccountError;
 pub use factor::{Factor, FactorKind, FactorLabel, FactorLabelError};
 pub use login::LoginRequest;
+pub use new_user::{CreatedUser, NewUser};
 pub use one_time_code::{CodePurpose, OneTimeCode};
 pub use profile::{
     Attributes, AttributesError, DisplayName, DisplayNameError, Profile, ProfileEmail,
 };
 pub use record::{Account, PasswordHash, StoredPassword};
+pub use recovery::{IssuedCode, RecoveryRequest};
+pub use recovery_store::{Recovery, RecoveryOutcome, RecoveryStore};
 pub use settings::AccountSettings;
 pub use store::{
     AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange,

@@ -141,9 +141,19 @@ impl Accounts {
             return Ok(true);
         }
         let found = self.store().account_with_password(AccountLookup::Id(user)).await?;
-        let Some((_, StoredPassword { current, previous })) = found else { return Ok(false) };
+        let Some((_, stored)) = found else { return Ok(false) };
+        self.matches_any(&stored, new).await
+    }
+
+    /// Returns whether a password matches the stored one or one in the history.
+    pub(super) async fn matches_any(
+        &self,
+        stored: &StoredPassword,
+        new: &SecretString,
+    ) -> Result<bool, AccountError> {
+        let StoredPassword { current, previous } = stored;
         let history = self.settings().password_policy.history();
-        for hash in [current].iter().chain(previous.iter().take(history)) {
+        for hash in [current].into_iter().chain(previous.iter().take(history)) {
             if self.hasher().verify(new, hash.as_str()).await? != PasswordCheck::Mismatch {
                 return Ok(true);
             }

@@ -37,6 +37,7 @@ pub struct AccountSettings {
     pub(super) max_sessions: usize,
     refresh_grace: Option<Duration>,
     refresh_limit: Option<Limit>,
+    pub(super) recovery_ttl: Duration,
     pub(crate) leeway: Duration,
     pub(crate) last_seen_interval: Duration,
     pub(crate) lockout: LockoutPolicy,
@@ -186,6 +187,15 @@ impl AccountSettings {
         self.refresh_limit.clone().unwrap_or_else(default)
     }
 
+    /// Sets the lifetime of one-time codes that set a password: 1 minute to 7 days, 1 hour by default.
+    ///
+    /// # Errors
+    /// [`SettingError`] outside of these bounds.
+    pub fn with_recovery_ttl(self, ttl: Duration) -> Result<Self, SettingError> {
+        let recovery_ttl = check_seconds("recovery TTL", ttl, 60 * SECOND..=7 * DAY)?;
+        Ok(Self { recovery_ttl, ..self })
+    }
+
     /// Sets the lockout.
     #[must_use]
     pub fn with_lockout(self, lockout: LockoutPolicy) -> Self {
@@ -215,6 +225,7 @@ impl Default for AccountSettings {
             max_sessions: 100,
             refresh_grace: None,
             refresh_limit: None,
+            recovery_ttl: 3600 * SECOND,
             leeway: Duration::ZERO,
             last_seen_interval: 60 * SECOND,
             lockout: LockoutPolicy::default(),

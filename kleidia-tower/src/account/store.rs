@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Account, PasswordHash, Profile, StoredPassword};
+use super::{Account, OneTimeCode, PasswordHash, Profile, StoredPassword};
 use crate::rbac::{RoleChangeError, RoleName, RoleRules};
 use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{SessionId, UserId, UserName};
@@ -33,7 +33,7 @@ pub trait AccountStore: Send + Sync + 'static {
     /// accounts. Every login reads them, so it must be as fast as a lookup.
     async fn password_parameters(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Creates an account. Records `user.created`.
+    /// Creates an account. Records `user.created`, and `recovery.issued` if it has a code.
     ///
     /// Checks the roles by [`RoleRules::check_roles`], with the account of the assigner as the
     /// transaction sees it.
@@ -53,8 +53,8 @@ pub trait AccountStore: Send + Sync + 'static {
     /// fails.
     ///
     /// Records `user.disabled`, `user.enabled` and `role.changed` for actual changes only.
-    /// Disabling ends all sessions ([`EndReason::Disabled`](crate::session::EndReason)) and revokes
-    /// all families of refresh tokens.
+    /// Disabling ends all sessions ([`EndReason::Disabled`](crate::session::EndReason)), revokes all
+    /// families of refresh tokens, and deletes all one-time codes.
     async fn update_account(
         &self,
         id: UserId,
@@ -65,7 +65,7 @@ pub trait AccountStore: Send + Sync + 'static {
 
     /// Replaces a password; returns `false` if the current hash is not the expected one.
     ///
-    /// Ends all sessions of the user except the kept one, revokes all families of refresh tokens,
+    /// It no longer requires a change of the password. Ends all sessions of the user except the kept one, revokes all families of refresh tokens,
     /// and records `password.changed` and one `session.ended` per ended session.
     async fn change_password(
         &self,
@@ -81,6 +81,9 @@ pub enum AccountChangeError {
     /// Another account has this user name.
     #[error("user name already exists")]
     UserNameTaken,
+    /// The account is disabled.
+    #[error("account disabled")]
+    UserDisabled,
     /// No account has this id.
     #[error("user not found")]
     UserNotFound,
@@ -111,6 +114,8 @@ pub struct NewAccount {
     pub must_change_password: bool,
     /// The personal data.
     pub profile: Profile,
+    /// A code with which the owner sets the first password. The account that it names is ignored.
+    pub code: Option<OneTimeCode>,
 }
 
 impl NewAccount {
@@ -118,7 +123,7 @@ impl NewAccount {
     #[must_use]
     pub fn new(name: UserName, roles: BTreeSet<RoleName>, password: PasswordHash) -> Self {
         let (must_change_password, profile) = (false, Profile::default());
-        Self { name, roles, password, must_change_password, profile }
+        Self { name, roles, password, must_change_password, profile, code: None }
     }
 }
 

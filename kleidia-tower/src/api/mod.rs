@@ -31,6 +31,7 @@ mod events;
 mod health;
 mod path;
 mod query;
+mod recovery;
 mod rejection;
 mod router;
 mod routes;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, patch, post};
@@ -13,25 +13,26 @@ use http_guard::RejectionRenderer;
 
 use super::health::HealthChecks;
 use super::rejection::{ApiRejection, render};
-use super::{ApiRoutes, audit, authentication, body, events, sessions, users, whoami};
+use super::{ApiRoutes, audit, authentication, body, events, recovery, sessions, users, whoami};
 use crate::account::Accounts;
 use crate::rate_limit::{Key, Limit, RateLimitLayer, SharedLimits, TrustedProxies};
-use crate::rbac::{Denial, Permission, Requirement};
+use crate::rbac::{Permission, Requirement};
 use crate::rejection::default_renderer;
 use crate::session::JwtSessionLayer;
-use crate::{HealthError, Principal, Rejection, RequestInfo, Responder};
+use crate::{HealthError, Rejection, Responder};
 
 /// The routes of an HTTP API over accounts, to nest below a path such as `/api`.
 ///
 /// | route | requires |
 /// |---|---|
-/// | `POST /auth/login`, `POST /auth/refresh`, `GET /health` | nothing |
+/// | `POST /auth/login`, `POST /auth/refresh`, `POST /auth/recover`, `GET /health` | nothing |
 /// | `POST /auth/logout`, `/auth/logout-all`, `/auth/password` | a session |
 /// | `GET /session`, `GET /session/events`, `DELETE /session/{id}`, `POST /session/{id}/register-agent` | a session; the user's own sessions only |
 /// | `GET /whoami` | a user or a workload |
 /// | `GET /users/{id}` | the user's own id, or `users:read` |
 /// | `GET /admin/users`, `POST /admin/users` | `users:read`, `users:create` |
 /// | `PATCH /admin/users/{id}`, `POST /admin/users/{id}/unlock` | `users:update`, `users:unlock` |
+/// | `POST /admin/users/{id}/recovery-code` | `users:recover`, and all that the roles of the user grant |
 /// | other roles than `user` for a new or newly enabled account, and changes of roles | also `roles:assign`, and all that the roles grant |
 /// | `DELETE /admin/users/{id}/sessions` | `sessions:revoke` |
 /// | `GET /admin/audit` | `audit:read` |
@@ -123,7 +124,7 @@ impl Api {
     }
 
     /// Limits the requests of each client address that verify or hash a password: logins, password
-    /// changes and new accounts together. Unlimited by default.
+    /// changes, recoveries and new accounts together. Unlimited by default.
     #[must_use]
     pub fn with_login_limit(mut self, limit: Limit) -> Self {
         self.login_limit = self.login_limit.with_limit(Key::address(), limit);
@@ -229,7 +230,7 @@ impl Api {
             ApiRoutes::Administration => self.administration_routes(),
             ApiRoutes::Audit => {
                 let list = self.with_permission(get(audit::list), "audit:read");
-                let denied = self.with_permission(delete(deletion_denied), "audit:delete");
+                let denied = self.with_permission(delete(users::deletion_denied), "audit:delete");
                 router.route("/admin/audit", list.merge(denied))
             }
             ApiRoutes::Health => {
@@ -251,6 +252,7 @@ impl Api {
             .route("/auth/logout", with_session(post(authentication::log_out)))
             .route("/auth/logout-all", with_session(post(authentication::log_out_everywhere)))
             .route("/auth/password", with_session(password))
+            .merge(recovery::public_routes(&self.login_limit))
     }
 
     fn session_routes(&self) -> Router<Accounts> {
@@ -269,11 +271,15 @@ impl Api {
         let create = post(users::create).route_layer(self.login_limit.clone());
         let users = route(get(users::list), "users:read").merge(route(create, "users:create"));
         let user = route(patch(users::update), "users:update")
-            .merge(route(delete(deletion_denied), "users:delete"));
+            .merge(route(delete(users::deletion_denied), "users:delete"));
         let sessions = route(delete(users::end_sessions), "sessions:revoke");
         Router::new()
             .route("/admin/users", users)
             .route("/admin/users/{id}", user)
+            .route(
+                "/admin/users/{id}/recovery-code",
+                route(recovery::issue_route(), "users:recover"),
+            )
             .route("/admin/users/{id}/unlock", route(post(users::unlock), "users:unlock"))
             .route("/admin/users/{id}/sessions", sessions)
     }
@@ -328,17 +334,6 @@ impl Api {
 
 fn requires(permission: &'static str) -> Requirement {
     Requirement::permission(Permission::built_in(permission))
-}
-
-/// Denies deletion even under a policy that grants it.
-async fn deletion_denied(
-    State(accounts): State<Accounts>,
-    caller: Principal,
-    request: RequestInfo,
-) -> ApiRejection {
-    let denial = Denial::NoRequirement;
-    accounts.record_denial(&caller, request, &denial);
-    Rejection::PermissionDenied(denial).into()
 }
 
 async fn no_store<B>(mut response: Response<B>) -> Response<B> {

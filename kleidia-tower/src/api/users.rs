@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::body::JsonBody;
 use super::path::PathId;
 use super::query::{QueryParams, parse};
+use super::recovery::CodeResponse;
 use super::rejection::ApiRejection;
-use crate::account::{Account, AccountError, AccountUpdate, Accounts};
-use crate::rbac::{RoleChangeError, RoleName};
+use crate::account::{Account, AccountError, AccountUpdate, Accounts, NewUser};
+use crate::rbac::{Denial, RoleChangeError, RoleName};
 use crate::{ClientInfo, InvalidField, Principal, Rejection, RequestInfo, UserId};
 
 const DEFAULT_PAGE_SIZE: usize = 100;
@@ -34,6 +35,7 @@ pub(super) struct UserResponse {
     #[serde(flatten)]
     user: UserSummary,
     disabled: bool,
+    must_change_password: bool,
     created_at: String,
     password_changed_at: String,
 }
@@ -49,15 +51,31 @@ pub(super) struct PageParams {
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateUserBody {
     username: String,
-    password: SecretString,
+    /// Without it, the response has a one-time code for the first one.
+    #[serde(default)]
+    password: Option<SecretString>,
+    #[serde(default)]
+    must_change_password: bool,
     #[serde(default)]
     roles: Option<Vec<String>>,
+}
+
+/// A created account.
+#[derive(Serialize)]
+pub(super) struct CreatedUserResponse {
+    #[serde(flatten)]
+    user: UserResponse,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_code: Option<CodeResponse>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UpdateUserBody {
     disabled: Option<bool>,
+    /// Only `true` has an effect: a new password resets it.
+    #[serde(default)]
+    must_change_password: bool,
     roles: Option<Vec<String>>,
 }
 
@@ -83,14 +101,22 @@ pub(super) async fn create(
     actor: Principal,
     request: RequestInfo,
     JsonBody(new): JsonBody<CreateUserBody>,
-) -> Result<(StatusCode, Json<UserResponse>), ApiRejection> {
+) -> Result<(StatusCode, Json<CreatedUserResponse>), ApiRejection> {
     let roles = match &new.roles {
         Some(roles) => role_names(roles)?,
         None => BTreeSet::from([RoleName::user()]),
     };
-    let created = accounts.create_user(Some(&actor), &new.username, new.password, roles, request);
-    let created = created.await.map_err(|error| name_roles(error, new.roles.as_deref()))?;
-    Ok((StatusCode::CREATED, Json(UserResponse::from(&*created))))
+    let user = NewUser::new(new.username).with_roles(roles);
+    let user = match new.password {
+        Some(password) if new.must_change_password => user.with_temporary_password(password),
+        Some(password) => user.with_password(password),
+        None => user,
+    };
+    let created = accounts.create(Some(&actor), user, request).await;
+    let created = created.map_err(|error| name_roles(error, new.roles.as_deref()))?;
+    let user = UserResponse::from(&*created.account);
+    let recovery_code = created.code.map(CodeResponse::from);
+    Ok((StatusCode::CREATED, Json(CreatedUserResponse { user, recovery_code })))
 }
 
 pub(super) async fn update(
@@ -102,8 +128,12 @@ pub(super) async fn update(
 ) -> Result<Json<UserResponse>, ApiRejection> {
     let roles = body.roles.as_deref().map(role_names).transpose()?;
     let update = AccountUpdate { is_disabled: body.disabled, roles };
+    let client = request.client.clone();
     let updated = accounts.update_user(&actor, id, update, request).await;
-    let updated = updated.map_err(|error| name_roles(error, body.roles.as_deref()))?;
+    let mut updated = updated.map_err(|error| name_roles(error, body.roles.as_deref()))?;
+    if body.must_change_password {
+        updated = accounts.require_password_change(Some(&actor), id, client).await?;
+    }
     Ok(Json(UserResponse::from(&*updated)))
 }
 
@@ -125,6 +155,17 @@ pub(super) async fn end_sessions(
 ) -> Result<StatusCode, ApiRejection> {
     accounts.end_user_sessions(&actor, id, client).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Denies deletion even under a policy that grants it.
+pub(super) async fn deletion_denied(
+    State(accounts): State<Accounts>,
+    caller: Principal,
+    request: RequestInfo,
+) -> ApiRejection {
+    let denial = Denial::NoRequirement;
+    accounts.record_denial(&caller, request, &denial);
+    Rejection::PermissionDenied(denial).into()
 }
 
 /// Parses `limit`: 100 by default, 1000 at most.
@@ -179,6 +220,7 @@ impl From<&Account> for UserResponse {
         Self {
             user: account.into(),
             disabled: account.is_disabled,
+            must_change_password: account.must_change_password,
             created_at: account.created_at.to_string(),
             password_changed_at: account.password_changed_at.to_string(),
         }

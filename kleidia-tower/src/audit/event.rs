@@ -67,6 +67,12 @@ pub enum EventKind {
     PermissionDenied,
     /// A password was changed.
     PasswordChanged,
+    /// An admin required a user to change the password.
+    PasswordExpired,
+    /// A one-time code was issued, with which the owner of an account sets a password.
+    RecoveryIssued,
+    /// A password was set with a one-time code, or the code was rejected.
+    RecoveryUsed,
     /// An account was created.
     UserCreated,
     /// An account was disabled.
@@ -128,7 +134,7 @@ impl AuditIdentity {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::LoginSuccess,
         Self::LoginFailure,
         Self::LoginLocked,
@@ -141,6 +147,9 @@ impl EventKind {
         Self::StreamEnded,
         Self::PermissionDenied,
         Self::PasswordChanged,
+        Self::PasswordExpired,
+        Self::RecoveryIssued,
+        Self::RecoveryUsed,
         Self::UserCreated,
         Self::UserDisabled,
         Self::UserEnabled,
@@ -167,6 +176,9 @@ impl EventKind {
             Self::StreamEnded => "stream.ended",
             Self::PermissionDenied => "permission.denied",
             Self::PasswordChanged => "password.changed",
+            Self::PasswordExpired => "password.expired",
+            Self::RecoveryIssued => "recovery.issued",
+            Self::RecoveryUsed => "recovery.used",
             Self::UserCreated => "user.created",
             Self::UserDisabled => "user.disabled",
             Self::UserEnabled => "user.enabled",

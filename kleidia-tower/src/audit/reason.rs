@@ -18,6 +18,12 @@ pub enum Reason {
     AccountDisabled,
     /// The password was changed while it was verified.
     PasswordChanged,
+    /// The one-time code is unknown.
+    CodeUnknown,
+    /// The one-time code has expired.
+    CodeExpired,
+    /// The one-time code is of another account than the one whose name was typed.
+    CodeOfOtherUser,
     /// A lock started with this failure.
     LockStarted,
     /// Login is locked or throttled.
@@ -107,6 +113,9 @@ impl fmt::Display for Reason {
             Self::Locked => f.write_str("locked"),
             Self::SessionExpired => f.write_str("session-expired"),
             Self::Retry => f.write_str("retry"),
+            Self::CodeUnknown => f.write_str("code-unknown"),
+            Self::CodeExpired => f.write_str("code-expired"),
+            Self::CodeOfOtherUser => f.write_str("code-of-other-user"),
             Self::TokenExpired => f.write_str("token-expired"),
             Self::TokenRevoked => f.write_str("token-revoked"),
             Self::LoginExpired => f.write_str("login-expired"),

@@ -44,13 +44,14 @@ enum Grants {
 }
 
 /// The permissions that this crate requires.
-const BUILT_IN: [&str; 8] = [
+const BUILT_IN: [&str; 9] = [
     "audit:read",
     "policy:override",
     "roles:assign",
     "sessions:revoke",
     "users:create",
     "users:read",
+    "users:recover",
     "users:unlock",
     "users:update",
 ];

@@ -145,6 +145,21 @@ impl RoleRules {
         self.check_roles(assigner, None, &granted.cloned().collect())
     }
 
+    /// Checks that the assigner may take over an account, as who issues its recovery code can: rules 2
+    /// and 3, as if the account was created with its roles.
+    ///
+    /// # Errors
+    /// [`RoleChangeError::Denied`].
+    pub fn check_recovery(
+        &self,
+        assigner: Option<&Account>,
+        account: &Account,
+    ) -> Result<(), RoleChangeError> {
+        // Roles that the policy no longer has grant nothing.
+        let granted = account.roles.iter().filter(|role| self.policy.has_role(role));
+        self.check_roles(assigner, None, &granted.cloned().collect())
+    }
+
     /// Returns the roles of administrators, of which rule 4 keeps one: if a change
     /// [removes](Self::removes_admin) one, another enabled account must have one of these roles,
     /// or the change fails with [`RoleChangeError::LastAdmin`].

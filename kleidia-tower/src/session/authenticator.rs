@@ -238,11 +238,15 @@ impl SessionAuthenticator {
         self.check_session(view, now)
     }
 
-    /// Checks that the password of an account is younger than its maximum age.
+    /// Checks that the user need not change the password: it is younger than its maximum age, and no
+    /// admin requires a change.
     ///
     /// # Errors
     /// [`Rejection::PasswordExpired`], or [`Rejection::Unavailable`] without a clock.
     pub fn check_password_age(&self, account: &Account) -> Result<(), Rejection> {
+        if account.must_change_password {
+            return Err(Rejection::PasswordExpired);
+        }
         let Some(max_age) = self.max_password_age else { return Ok(()) };
         let expires_at = time::add(account.password_changed_at, max_age);
         if self.now()? < expires_at { Ok(()) } else { Err(Rejection::PasswordExpired) }

@@ -135,7 +135,7 @@ impl JwtSessionLayer {
         self.with(|guard| guard.policy = policy)
     }
 
-    /// Accepts users with an expired password: for the routes where they change it.
+    /// Accepts users whose password has expired, or who have to change it: for the routes where they do.
     #[must_use]
     pub fn with_expired_passwords_allowed(self) -> Self {
         self.with(|guard| guard.checks_password_age = false)

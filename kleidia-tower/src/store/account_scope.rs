@@ -35,15 +35,18 @@ async fn only_administration_spans_accounts() {
         "open_session",
         "record_failure",
         "record_throttled",
+        "recover",
         "register_agent",
         "release_attempt",
         "replace_key",
+        "require_password_change",
         "reserve_attempt",
         "rotate_refresh_token",
         "unlock",
     ];
     let expected = one.map(|name| (name, AccountScope::One)).into_iter().chain([
         ("create_account", AccountScope::Administration),
+        ("issue_recovery_code", AccountScope::Administration),
         ("update_account", AccountScope::Administration),
         ("end_sessions_of_users", AccountScope::Administration),
         // Each row is on its own, so a store may spread them over transactions.

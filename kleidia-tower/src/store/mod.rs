@@ -35,10 +35,11 @@ mod sqlite;
 mod transactional;
 mod transactional_accounts;
 mod transactional_failures;
+mod transactional_recovery;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod without_subscriber;
 
-use crate::account::AccountStore;
+use crate::account::{AccountStore, RecoveryStore};
 use crate::audit::AuditStore;
 use crate::lockout::FailureStore;
 use crate::session::SessionStore;
@@ -55,7 +56,13 @@ pub use purge::{PurgeStore, Retention};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteOptions, SqliteStore};
 
-/// A complete store. Every type that implements the five traits implements this one.
-pub trait Store: AccountStore + SessionStore + FailureStore + AuditStore + PurgeStore {}
+/// A complete store. Every type that implements the six traits implements this one.
+pub trait Store:
+    AccountStore + RecoveryStore + SessionStore + FailureStore + AuditStore + PurgeStore
+{
+}
 
-impl<T: AccountStore + SessionStore + FailureStore + AuditStore + PurgeStore> Store for T {}
+impl<T> Store for T where
+    T: AccountStore + RecoveryStore + SessionStore + FailureStore + AuditStore + PurgeStore
+{
+}

@@ -9,6 +9,7 @@ mod evaluations;
 mod lockout;
 mod order;
 mod passwords;
+mod recovery;
 mod refresh;
 mod sessions;
 mod settling;

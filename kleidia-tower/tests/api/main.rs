@@ -5,6 +5,7 @@
 mod audit;
 mod events;
 mod login_limit;
+mod recovery;
 mod roles;
 #[allow(dead_code, reason = "shared by several tests")]
 #[path = "../support/store.rs"]
@@ -173,6 +174,7 @@ async fn invalid_fields_are_named() {
         (users, user(""), "username", "empty"),
         (users, user(&long), "username", "too_long"),
         (users, user("al\u{200b}ice"), "username", "forbidden_character"),
+        ("/api/auth/recover", r#"{"password":""}"#.into(), "code", "missing"),
         (users, r#"{"username":"a","password":"","role":1}"#.into(), "role", "unknown"),
         (users, r#"{"username":"a","password":"","a secret":1}"#.into(), "", "unknown"),
         (users, r#"{"username":"a","password":"","roles":[1]}"#.into(), "roles[0]", "wrong_type"),

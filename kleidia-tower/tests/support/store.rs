@@ -2,6 +2,8 @@
 
 #[path = "pause_point.rs"]
 mod pause_point;
+#[path = "recovering_store.rs"]
+mod recovering_store;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,9 +25,7 @@ use kleidia_tower::session::{
     EndReason, NewSession, OpenOutcome, RefreshCheck, Rotation, RotationOutcome, Session,
     SessionEvents, SessionLookup, SessionSelector, SessionStore, SessionView,
 };
-use kleidia_tower::store::{
-    ChangeContext, Committed, MemoryStore, PurgeStore, Retention, StoreError,
-};
+use kleidia_tower::store::{ChangeContext, Committed, MemoryStore, StoreError};
 use kleidia_tower::{HealthError, SessionId, Timestamp, TokenDigest, UserId, UserName};
 
 use self::pause_point::{PausePoint, pause_at, set_pause};
@@ -334,17 +334,5 @@ impl AuditStore for FaultInjectingStore {
 
     fn log_health(&self) -> Result<(), HealthError> {
         self.memory.log_health()
-    }
-}
-
-#[async_trait]
-impl PurgeStore for FaultInjectingStore {
-    async fn purge(
-        &self,
-        now: Timestamp,
-        retention: &Retention,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        self.memory()?.purge(now, retention, limit).await
     }
 }

@@ -15,8 +15,9 @@ async fn creates_accounts() {
     let alice = alice.expect_json();
     let mut members: Vec<_> = alice.as_object().unwrap().keys().map(String::as_str).collect();
     members.sort_unstable();
-    let expected = ["created_at", "disabled", "id", "is_admin", "password_changed_at"];
-    assert_eq!(members, [&expected[..], &["roles", "username"]].concat());
+    let expected = ["created_at", "disabled", "id", "is_admin", "must_change_password"];
+    let others = ["password_changed_at", "roles", "username"];
+    assert_eq!(members, [&expected[..], &others].concat());
     assert_eq!((&alice["username"], &alice["roles"]), (&json!("alice"), &json!(["user"])));
     let bob = json!({"username": "bob", "password": PASSWORD, "roles": ["user", "admin"]});
     assert_eq!(create(bob).await.expect_json()["is_admin"], true);

@@ -61,6 +61,7 @@ mod lookup;
 mod passwords;
 mod purge;
 mod races;
+mod recovery;
 mod refresh;
 mod reuse;
 mod roles;
@@ -201,6 +202,16 @@ cases! {
         refresh_never_outlives_logout
         refresh_never_outlives_disabling
         refresh_never_outlives_password_change;
+    recovery:
+        code_sets_the_password
+        code_removes_locks
+        new_code_replaces_the_previous_one
+        rejects_codes_that_are_not_valid
+        disabling_ends_codes
+        issuer_needs_the_roles_of_the_account
+        concurrent_uses_of_a_code_set_one_password
+        new_account_has_its_code
+        required_change_ends_with_a_new_password;
     reuse:
         reuse_revokes_token_family
         detects_reuse_of_any_ancestor

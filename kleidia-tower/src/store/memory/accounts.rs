@@ -43,7 +43,7 @@ impl AccountRows for State {
         if self.names.contains_key(&digest) {
             return Ok(None);
         }
-        let NewAccount { name, roles, password, must_change_password, profile: _ } = new.clone();
+        let NewAccount { name, roles, password, must_change_password, .. } = new.clone();
         let id = self.accounts.last_key_value().map_or(1, |(last, _)| last.get() + 1);
         let id = UserId::new(id);
         let (created_at, password_changed_at) = (at, at);

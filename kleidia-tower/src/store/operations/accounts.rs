@@ -7,8 +7,8 @@ use super::commit_with_events;
 use super::sessions::{EventList, end_all};
 use crate::UserId;
 use crate::account::{
-    Account, AccountChangeError, AccountLookup, AccountUpdate, NewAccount, PasswordChange, Profile,
-    StoredPassword,
+    Account, AccountChangeError, AccountLookup, AccountUpdate, NewAccount, OneTimeCode,
+    PasswordChange, PasswordHash, Profile, StoredPassword,
 };
 use crate::audit::{EventKind, Reason};
 use crate::rbac::{RoleChangeError, RoleName, RoleRules};
@@ -17,7 +17,7 @@ use crate::store::rows::Rows;
 use crate::store::{ChangeContext, Committed, StoreError};
 
 /// The account after a change, or the reason why it is not changed.
-type AccountChange = Result<Arc<Account>, AccountChangeError>;
+pub(super) type AccountChange = Result<Arc<Account>, AccountChangeError>;
 
 pub(crate) async fn create_account(
     rows: &mut dyn Rows,
@@ -41,6 +41,10 @@ pub(crate) async fn create_account(
     let mut events = EventList::new(&account, change);
     let to = account.roles.iter().cloned().collect();
     events.add(EventKind::UserCreated, Some(Reason::Roles { from: Vec::new(), to }));
+    if let Some(code) = &new.code {
+        rows.insert_code(&OneTimeCode { user: Some(account.id), ..code.clone() }).await?;
+        events.add(EventKind::RecoveryIssued, None);
+    }
     commit_with_events(rows, Ok(Arc::new(account)), events.into()).await
 }
 
@@ -70,6 +74,7 @@ pub(crate) async fn update_account(
         rows.set_disabled(id, account.is_disabled).await?;
         if account.is_disabled {
             events.add(EventKind::UserDisabled, None);
+            rows.delete_codes(id, None).await?;
             end_all(rows, id, None, EndReason::Disabled, &mut events).await?;
         } else {
             events.add(EventKind::UserEnabled, None);
@@ -94,7 +99,10 @@ async fn check_update(
 }
 
 /// Returns the assigner's account as it is in this transaction.
-async fn assigner(rows: &mut dyn Rows, rules: &RoleRules) -> Result<Option<Account>, StoreError> {
+pub(super) async fn assigner(
+    rows: &mut dyn Rows,
+    rules: &RoleRules,
+) -> Result<Option<Account>, StoreError> {
     let Some(id) = rules.assigner() else { return Ok(None) };
     Ok(rows.account(AccountLookup::Id(id)).await?.map(|(account, _)| account))
 }
@@ -110,7 +118,11 @@ pub(crate) async fn change_password(
     else {
         return commit_with_events(rows, false, Vec::new()).await;
     };
-    rows.set_password(new.user, &rotate_history(password, new), Some(change.at)).await?;
+    let password = rotate_history(password, &new.new, new.history);
+    rows.set_password(new.user, &password, Some(change.at)).await?;
+    if account.must_change_password {
+        rows.set_must_change_password(new.user, false).await?;
+    }
     let mut events = EventList::new(&account, change);
     events.add(EventKind::PasswordChanged, None);
     let (kept, reason) = (new.kept_session, EndReason::PasswordChanged);
@@ -118,9 +130,14 @@ pub(crate) async fn change_password(
     commit_with_events(rows, true, events.into()).await
 }
 
-fn rotate_history(password: StoredPassword, new: &PasswordChange) -> StoredPassword {
+/// Returns the new password with the history before it, of at most so many hashes.
+pub(super) fn rotate_history(
+    password: StoredPassword,
+    new: &PasswordHash,
+    history: usize,
+) -> StoredPassword {
     let mut previous = password.previous;
     previous.insert(0, password.current);
-    previous.truncate(new.history);
-    StoredPassword { current: new.new.clone(), previous }
+    previous.truncate(history);
+    StoredPassword { current: new.clone(), previous }
 }

@@ -41,7 +41,9 @@ fn session_event(recorded: &AuditEvent) -> Option<SessionEvent> {
         (EventKind::UserDisabled, ..) => account_changed(AccountChange::Disabled),
         (EventKind::UserEnabled, ..) => account_changed(AccountChange::Enabled),
         (EventKind::RoleChanged, ..) => account_changed(AccountChange::Roles),
-        (EventKind::PasswordChanged, ..) => account_changed(AccountChange::Password),
+        (EventKind::PasswordChanged | EventKind::PasswordExpired, ..) => {
+            account_changed(AccountChange::Password)
+        }
         _ => None,
     }
 }

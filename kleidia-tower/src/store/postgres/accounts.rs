@@ -71,7 +71,7 @@ impl AccountRows for PostgresRows<'_> {
         new: &NewAccount,
         at: Timestamp,
     ) -> Result<Option<Account>, StoreError> {
-        let NewAccount { name, roles, password, must_change_password, profile: _ } = new;
+        let NewAccount { name, roles, password, must_change_password, .. } = new;
         let inserted = self
             .fetch_optional(
                 "INSERT INTO accounts (name, name_digest, roles, created_at, password_changed_at, \

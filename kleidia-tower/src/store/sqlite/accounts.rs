@@ -52,7 +52,7 @@ impl AccountRows for SqliteRows<'_> {
         new: &NewAccount,
         at: Timestamp,
     ) -> Result<Option<Account>, StoreError> {
-        let NewAccount { name, roles, password, must_change_password, profile: _ } = new.clone();
+        let NewAccount { name, roles, password, must_change_password, .. } = new.clone();
         let taken = query("SELECT 1 FROM account_names WHERE name_digest = ?");
         if self.fetch_optional(taken.bind(name_digest(&name).to_vec())).await?.is_some() {
             return Ok(None);
