@@ -10,7 +10,7 @@
 //!
 //! Without further settings it runs a sample: at least two schedules of each pair, and one of each in
 //! turn until 60 s have passed. `KLEIDIA_MODEL_SEED` chooses it. `KLEIDIA_INTERLEAVINGS=all` runs all
-//! schedules that differ.
+//! schedules that differ: on 2026-11-29 these were 3,735, in 526 s on two cores.
 
 #![allow(
     clippy::unwrap_used,

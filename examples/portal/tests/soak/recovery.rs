@@ -8,7 +8,10 @@ use crate::soak::cluster::Cluster;
 /// A user that logs in to see that all is healthy. A user has 100 sessions, so the admin would lose
 /// the one that it uses.
 pub(crate) const PROBER: &str = "prober";
-/// How soon after a fault all is healthy again, besides what the check of that takes.
+/// How soon after a fault all is healthy again, besides what the check of that takes. What is bounded is
+/// the time until both portals have reported no fault and a login at each has succeeded, one after the
+/// other, so it contains two evaluations of Argon2 and waits of 20 ms. A machine that is busier after a
+/// fault than in any check without one can exceed the bound.
 const RECOVERY: Duration = Duration::from_secs(2);
 /// How many times what the check takes without a fault it may take after one, on a busy machine.
 const TOLERANCE: u32 = 3;
