@@ -79,7 +79,7 @@ async fn forward(mut client: TcpStream, port: u16, shared: Arc<Shared>) {
                 break;
             }
         }
-        pending().await
+        pending::<()>().await;
     };
     let silence = async {
         while !shared.is_silent.load(Ordering::SeqCst) {
