@@ -17,6 +17,8 @@ async fn overwrites_and_removes_headers_of_clients() {
             "Kliento-Subject",
             "kliento_subject",
             "KLIENTO_USER",
+            "Kliento.User",
+            "kliento~user",
             "kliento-claim-role",
             "kliento-claim-admin",
             "kliento_claim-role",

@@ -14,12 +14,14 @@ mod cases {
     use crate::fixture::{Fixture, VERSIONS};
     use crate::proxy::Proxy;
 
-    const SPOOFED: [&str; 11] = [
+    const SPOOFED: [&str; 13] = [
         "kliento-subject",
         "Kliento-Organisation",
         "KLIENTO-USER",
         "kliento_user",
         "Kliento_Subject",
+        "Kliento.Subject",
+        "kliento~user",
         "kliento-signer",
         "kliento-audience",
         "kliento-valid-until",
