@@ -27,9 +27,16 @@ pub enum Rejection {
     /// The credentials are of a scheme that is not accepted.
     #[error("unsupported authentication scheme")]
     UnsupportedScheme,
-    /// There are several `Authorization` headers, or a malformed one.
-    #[error("malformed Authorization header")]
+    /// There are several `Authorization` headers, or a malformed one, or a malformed cookie.
+    #[error("malformed Authorization header or cookie")]
     MalformedCredentials,
+    /// There are an `Authorization` header and a [cookie](crate::session::SessionCookies), or two
+    /// cookies of one name.
+    #[error("ambiguous credentials: an Authorization header and a cookie, or several cookies")]
+    AmbiguousCredentials,
+    /// The request with a cookie is not from a page of this service, as these headers say.
+    #[error("request from another origin: {0}")]
+    CrossOrigin(Box<str>),
     /// The access token is invalid or expired.
     #[error(transparent)]
     AccessToken(Arc<AccessTokenError>),
@@ -133,9 +140,9 @@ impl Rejection {
     ///
     /// | code | status |
     /// |---|---|
-    /// | `malformed_request` | 400 |
+    /// | `malformed_request`, `ambiguous_credentials` | 400 |
     /// | `invalid_credentials`, `token_invalid`, `token_expired`, `session_expired`, `account_disabled`, `refresh_invalid`, `refresh_reused`, `code_invalid` | 401 |
-    /// | `permission_denied`, `password_expired` | 403 |
+    /// | `permission_denied`, `password_expired`, `cross_origin` | 403 |
     /// | `not_found` | 404 |
     /// | `method_not_allowed` | 405 |
     /// | `name_taken`, `user_disabled`, `last_admin` | 409 |
@@ -216,8 +223,15 @@ impl http_guard::Rejection for Rejection {
                 Problem::unauthorized("token_invalid", "An access token is required")
             }
             Self::MalformedCredentials => {
-                Problem::unauthorized("token_invalid", "The Authorization header is malformed")
+                Problem::unauthorized("token_invalid", "The credentials are malformed")
                     .with_challenge_error("invalid_request")
+            }
+            Self::AmbiguousCredentials => {
+                let detail = "The request has more than one set of credentials";
+                Problem::new(StatusCode::BAD_REQUEST, "ambiguous_credentials", detail)
+            }
+            Self::CrossOrigin(_) => {
+                Problem::forbidden("cross_origin", "Requests of other origins are not allowed")
             }
             Self::AccessToken(error) => access_token_problem(error),
             Self::SessionExpired => session_problem("session_expired", "The session has ended"),

@@ -1,7 +1,7 @@
-// The calls of the API, with the access token of the user who is signed in.
+// The calls of the API, as the user who is signed in.
 
-import { ApiError, openStream, send } from "/page/http.js";
-import * as tokens from "/page/tokens.js";
+import { ApiError, keepsCookies, openStream, send } from "/page/http.js";
+import * as login from "/page/login.js";
 
 /** Dispatches `expired` when the password must be changed before any other call. */
 export const authEvents = new EventTarget();
@@ -9,70 +9,56 @@ export const authEvents = new EventTarget();
 // The access token is not accepted, but a refresh may work, even after the session has expired.
 const REFRESHABLE = ["token_expired", "token_invalid", "session_expired"];
 
-/** Opens a session, and keeps its tokens. */
+/** Opens a session, whose tokens are in cookies. */
 export async function signIn(username, password) {
-  return tokens.withLock(() => openSession(username, password));
+  if (!keepsCookies()) throw new ApiError({ code: "cookies_blocked" });
+  return login.withLock(async () => {
+    // The cookies of the former session are replaced also if the server can't end it now.
+    await login.endMarked();
+    return openSession(username, password);
+  });
 }
 
-/** Ends this session; resolves with whether the server received the request. */
-export async function signOut() {
-  try {
-    await tokens.validSession();
-    await tokens.withLock(async () => {
-      const token = tokens.current()?.accessToken;
-      if (token) await send("POST", "/api/auth/logout", { token });
-      // Before others have the lock: they would say that the session was ended elsewhere.
-      tokens.forget();
-    });
-    return true;
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    // The session has already ended.
-    return error.status === 401;
-  } finally {
-    tokens.forget();
-  }
-}
+/** Ends this session; resolves with whether the server has ended it. */
+export const signOut = () => login.end();
 
 /** Ends all sessions of this user, including this one. The lock as for a sign-out: see `live_events.js`. */
 export async function signOutEverywhere() {
-  await tokens.validSession();
-  await tokens.withLock(async () => {
-    const token = tokens.current()?.accessToken;
+  await login.validSession();
+  await login.withLock(async () => {
+    const id = login.current()?.id;
     try {
-      await send("POST", "/api/auth/logout-all", { token });
+      await send("POST", "/api/auth/logout-all");
     } catch (error) {
-      throw handleAuthError(error, token);
+      throw handleAuthError(error, id);
     }
-    tokens.forget();
+    login.forget();
   });
 }
 
 /**
  * Changes the password, and signs in with the new one; resolves with whether that worked.
  *
- * The server then ends all other sessions and revokes all refresh tokens, so this session could not
- * be refreshed. The lock keeps other tabs from trying meanwhile.
+ * The server then ends all sessions, including this one, whose cookies it removes. The lock keeps other
+ * tabs from refreshing meanwhile.
  */
 export async function changePassword(current, next) {
-  const before = await tokens.validSession();
-  return tokens.withLock(async () => {
-    const { accessToken, user } = tokens.current() ?? before;
+  const before = await login.validSession();
+  return login.withLock(async () => {
+    const { id, user } = login.current() ?? before;
     const body = { current_password: current, new_password: next };
     try {
-      await send("POST", "/api/auth/password", { body, token: accessToken });
+      await send("POST", "/api/auth/password", { body });
     } catch (error) {
-      throw handleAuthError(error, accessToken);
+      throw handleAuthError(error, id);
     }
     try {
       await openSession(user.username, next);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      tokens.forget();
+      login.forget();
       return false;
     }
-    // It would expire by itself, but would stay in the list of sessions until then.
-    await send("POST", "/api/auth/logout", { token: accessToken }).catch(ignoreApiError);
     return true;
   });
 }
@@ -91,42 +77,39 @@ export const endSessionsOf = (id) => call("DELETE", `/api/admin/users/${id}/sess
 export const audit = (filter) => call("GET", `/api/admin/audit${query(filter)}`);
 /** Opens the stream of events of this session, after the one with this id. */
 export const openEvents = (lastEventId, signal) =>
-  withToken((token) => openStream("/api/session/events", { token, lastEventId, signal }));
+  withSession(() => openStream("/api/session/events", { lastEventId, signal }));
 
 async function openSession(username, password) {
   // `portal unlock --device` prints a link with a device token for a throttled user.
   const device = location.hash.match(/^#device=([\w-]{43})$/)?.[1];
-  return tokens.keep(await send("POST", "/api/auth/login", { body: { username, password }, device }));
+  const body = { username, password, cookies: true };
+  return login.keep(await send("POST", "/api/auth/login", { body, device }));
 }
 
-const call = (method, path, body) => withToken((token) => send(method, path, { body, token }));
+const call = (method, path, body) => withSession(() => send(method, path, { body }));
 
 /** Sends a request of the session, and repeats it once if the access token has just expired. */
-async function withToken(request) {
-  const used = (await tokens.validSession())?.accessToken;
+async function withSession(request) {
+  const used = (await login.validSession())?.id;
   try {
-    return await request(used);
+    return await request();
   } catch (error) {
     if (!REFRESHABLE.includes(error.code)) throw handleAuthError(error, used);
   }
-  const token = (await tokens.refreshSession(used))?.accessToken;
+  const id = (await login.refreshSession(used))?.id;
   try {
-    return await request(token);
+    return await request();
   } catch (error) {
-    throw handleAuthError(error, token);
+    throw handleAuthError(error, id);
   }
 }
 
 /** Handles the errors that concern all further requests. */
-function handleAuthError(error, token) {
+function handleAuthError(error, id) {
   const { code } = error;
   if (code === "password_expired") authEvents.dispatchEvent(new Event("expired"));
-  if (code === "account_disabled" || REFRESHABLE.includes(code)) tokens.forgetRejected(token, code);
+  if (code === "account_disabled" || REFRESHABLE.includes(code)) login.forgetRejected(id, code);
   return error;
-}
-
-function ignoreApiError(error) {
-  if (!(error instanceof ApiError)) throw error;
 }
 
 /** A query string of the parameters that have a value. */

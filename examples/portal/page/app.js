@@ -11,7 +11,7 @@ import { panel } from "/page/panel.js";
 import { passwordView } from "/page/password.js";
 import { sessionsView, signOutMessage } from "/page/sessions.js";
 import { signInView } from "/page/sign_in.js";
-import * as tokens from "/page/tokens.js";
+import * as login from "/page/login.js";
 import { usersView } from "/page/users.js";
 
 /** The views, by the fragment of their address. The server enforces the permissions. */
@@ -38,7 +38,7 @@ let why = "";
 
 /** Shows the sign-in form, or the page of the user who is signed in. */
 function show() {
-  const record = tokens.current();
+  const record = login.current();
   const next = record ? `${record.sessionId} ${record.user.username}` : "";
   if (next === builtFor) return;
   builtFor = next;
@@ -149,12 +149,12 @@ function signedOut(text) {
 }
 
 function watch() {
-  tokens.changes.addEventListener("change", ({ detail }) => {
+  login.changes.addEventListener("change", ({ detail }) => {
     if (detail.why) why = messageFor({ code: detail.why });
     showStorageNotice();
-    const isNew = builtFor === "" && tokens.current();
+    const isNew = builtFor === "" && login.current();
     show();
-    if (isNew) notify(`Signed in as ${tokens.current().user.username}.`);
+    if (isNew) notify(`Signed in as ${login.current().user.username}.`);
   });
   // The first is there when a stream begins, since they may have changed before.
   for (const type of ["roles", "roles-changed"]) liveEvents.addEventListener(type, ({ detail }) => showAccess(detail));
@@ -176,7 +176,7 @@ function watch() {
 }
 
 watch();
-await tokens.open();
+await login.open();
 showStorageNotice();
 show();
 followEvents();

@@ -1,5 +1,5 @@
-// Parses event streams (WHATWG HTML, 9.2.6), as the browser's own `EventSource` does. That can't send an
-// access token.
+// Parses event streams (WHATWG HTML, 9.2.6), as the browser's own `EventSource` does. That doesn't tell why a
+// request was rejected, or when to come back.
 
 /**
  * A function that takes the parts of a stream's text, and calls `dispatch` with `{ type, data, id, retry }`

@@ -19,10 +19,9 @@ export class ApiError extends Error {
 }
 
 /** Sends a request; resolves with the JSON of the response, or `null` if it has no body. */
-export async function send(method, path, { body, token, device } = {}) {
+export async function send(method, path, { body, device } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (token) headers.Authorization = `Bearer ${token}`;
   if (device) headers["X-Device-Token"] = device;
   let response, text;
   try {
@@ -31,9 +30,8 @@ export async function send(method, path, { body, token, device } = {}) {
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: "no-store",
-      // Only the token authenticates the request, not what the browser adds by itself.
-      // The cookie of a login makes this device familiar to the lockout. It is no credential.
-      credentials: path === "/api/auth/login" ? "same-origin" : "omit",
+      // The cookies authenticate the request.
+      credentials: "same-origin",
       redirect: "error",
       signal: AbortSignal.timeout(REQUEST_TIMEOUT),
     });
@@ -51,12 +49,13 @@ export async function send(method, path, { body, token, device } = {}) {
  * Opens a stream of events after the one with this id; resolves with the response. `signal` closes it, and
  * ends it if the server is silent.
  */
-export async function openStream(path, { token, lastEventId, signal }) {
-  const headers = { Accept: "text/event-stream", Authorization: `Bearer ${token}` };
+export async function openStream(path, { lastEventId, signal }) {
+  const headers = { Accept: "text/event-stream" };
   if (lastEventId !== null) headers["Last-Event-ID"] = lastEventId;
   let response, text;
   try {
-    response = await fetch(path, { headers, cache: "no-store", credentials: "omit", redirect: "error", signal });
+    const options = { cache: "no-store", credentials: "same-origin", redirect: "error" };
+    response = await fetch(path, { headers, signal, ...options });
     text = response.ok ? "" : await response.text();
   } catch {
     if (!signal.aborted) markOffline();
@@ -65,6 +64,16 @@ export async function openStream(path, { token, lastEventId, signal }) {
   markOnline();
   if (response.ok) return response;
   throw apiError(response, text);
+}
+
+/** Whether the browser keeps the cookies of a session: over HTTPS, and from the local machine, unless it blocks them. */
+export function keepsCookies() {
+  const name = "__Host-portal-probe";
+  const set = (maxAge) => (document.cookie = `${name}=1; Path=/; Secure; SameSite=Strict; Max-Age=${maxAge}`);
+  set(60);
+  const isKept = document.cookie.includes(name);
+  set(0);
+  return isKept;
 }
 
 function read(text, response) {

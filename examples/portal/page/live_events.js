@@ -7,7 +7,7 @@
 import { authEvents, openEvents } from "/page/api.js";
 import { eventParser } from "/page/event_stream.js";
 import { ApiError, connection } from "/page/http.js";
-import * as tokens from "/page/tokens.js";
+import * as login from "/page/login.js";
 
 /**
  * Dispatches the events of the server with their data in `detail`: `roles`, `roles-changed`, `audit` and
@@ -29,7 +29,7 @@ let received = { username: null, id: null };
 
 /** Follows the events while this tab is visible and has a session. */
 export function followEvents() {
-  tokens.changes.addEventListener("change", update);
+  login.changes.addEventListener("change", update);
   document.addEventListener("visibilitychange", update);
   addEventListener("pagehide", close);
   addEventListener("pageshow", update);
@@ -46,7 +46,7 @@ export function listenWhileShown(element, type, handle) {
 }
 
 function update() {
-  const record = tokens.current();
+  const record = login.current();
   const isWanted = record !== null && document.visibilityState === "visible";
   if (isWanted && open?.sessionId === record.sessionId) return;
   close();
@@ -119,8 +119,8 @@ async function receive(signal, opened) {
 
 /** Signs out, unless this tab or another one does it at the moment, or has another session already. */
 function end(sessionId, code) {
-  return tokens.withLock(() => {
-    if (tokens.current()?.sessionId === sessionId) tokens.forget(code);
+  return login.withLock(() => {
+    if (login.current()?.sessionId === sessionId) login.forget(code);
   });
 }
 

@@ -28,6 +28,10 @@ const MESSAGES = {
   unavailable: "The server is temporarily unavailable.",
   malformed_request: "The server could not read what was entered. Please check it.",
   offline: "The server can’t be reached. Please check your connection.",
+  cookies_blocked:
+    "This browser does not keep the cookies that signing in needs. Allow cookies, and use HTTPS unless the server is this machine.",
+  cross_origin: "The server takes this page for another one. A proxy may have changed the request.",
+  ambiguous_credentials: "The browser sent more than one login. Please delete the cookies of this site.",
   invalid_response: "The server sent a response that this page does not understand.",
 };
 

@@ -1,6 +1,7 @@
 // Notices at the foot of the page: completed actions, and the state of the connection.
 
-import { connection } from "/page/http.js";
+import { connection, keepsCookies } from "/page/http.js";
+import { messageFor } from "/page/messages.js";
 import { isVolatile } from "/page/store.js";
 
 // In milliseconds.
@@ -28,9 +29,13 @@ export function watchConnection() {
   });
 }
 
-/** Shows a notice while the session can't be stored. */
+/** Shows a notice while nobody can sign in, or while the record of the login can't be stored. */
 export function showStorageNotice() {
-  document.getElementById("storage").textContent = isVolatile()
-    ? "This browser does not let this page store data. Reloading or closing the page signs you out."
-    : "";
+  document.getElementById("storage").textContent = storageNotice();
+}
+
+function storageNotice() {
+  if (!keepsCookies()) return messageFor({ code: "cookies_blocked" });
+  if (!isVolatile()) return "";
+  return "This browser does not let this page store data. Reloading or closing the page signs you out.";
 }

@@ -95,5 +95,5 @@ function everywhere(signedOut) {
 export function signOutMessage(isReceived) {
   return isReceived
     ? "You are signed out."
-    : "You are signed out here. The server is unreachable, so the session stays active there until it expires.";
+    : "You are signed out here. The server is unreachable, so the session ends there when this page reaches it again.";
 }

@@ -1,7 +1,8 @@
-// The session's record in this browser, and the tabs that share it.
+// The record of the login in this browser, and the tabs that share it. It has no token: see `login.js`.
 //
-// A browser may block storage, and storage may be full. Then the record is in the memory of this tab
-// alone, and the page says so: the user stays signed in until the tab is reloaded or closed.
+// Storage may be full. Then the record is in the memory of this tab alone, and the page says so: the user
+// stays signed in until the tab is reloaded or closed. A browser that blocks storage blocks cookies too, so
+// nobody can sign in.
 //
 // A browser that needs memory discards hidden tabs: it ends their page without an event and without
 // their locks, and loads it again later. So a hidden tab leaves a mark with the time, which it removes
@@ -12,6 +13,8 @@
 const RECORD = "portal.session";
 const TAB = "portal.tab";
 const MARK = "portal.tab.";
+/** Whether the session has to be ended by the server as soon as that is reachable. */
+const ENDING = "portal.ending";
 /** How long the mark of a tab counts that ended without an event, in milliseconds: a working day. */
 const MARK_TTL = 8 * 3600_000;
 
@@ -19,10 +22,24 @@ let isOpen = true;
 let tab = `${Date.now()}-${Math.random()}`;
 /** The record, if it can't be stored. */
 let unstored = null;
-let isBlocked = false;
+/** Whether the session has to be ended, if that can't be stored. */
+let isEndingUnstored = false;
 
-/** Whether the session ends with this tab, since it can't be stored. */
-export const isVolatile = () => isBlocked || unstored !== null;
+/** Whether the session ends with this tab, since the record can't be stored. */
+export const isVolatile = () => unstored !== null;
+
+/** Whether this browser is signed out, but its session may not be. */
+export const isEnding = () => isEndingUnstored || attempt(() => localStorage.getItem(ENDING)) !== null;
+
+/** Marks the session as to be ended, or removes the mark. */
+export function setEnding(isEnding) {
+  const store = () => {
+    if (isEnding) localStorage.setItem(ENDING, "");
+    else localStorage.removeItem(ENDING);
+    return true;
+  };
+  isEndingUnstored = attempt(store) === null && isEnding;
+}
 
 /** The record, or `null`. */
 export function read() {
@@ -37,7 +54,7 @@ export function write(record) {
     localStorage.setItem(RECORD, text);
     return true;
   };
-  // An old record that can't be replaced must not stay: its refresh token is used.
+  // An old record that can't be replaced must not stay: its session is another one.
   const isStored = attempt(store) ?? (attempt(() => localStorage.removeItem(RECORD)), attempt(store));
   unstored = isStored ? null : record;
 }
@@ -67,8 +84,8 @@ const isEnd = (record) => record?.ended !== undefined;
 
 /**
  * Opens this tab, and returns its name. `others` are the names of the open tabs, or `null` if the browser
- * doesn't say. Deletes the record if all tabs that used it were closed, unless this one is reloaded or
- * restored.
+ * doesn't say. Deletes the record, and marks the session as to be ended, if all tabs that used it were
+ * closed, unless this one is reloaded or restored. So it does if the record was in the memory of a tab.
  */
 export function openTab(others) {
   try {
@@ -77,17 +94,34 @@ export function openTab(others) {
     // A duplicated tab has a copy of the other one's storage. With the same mark, closing either would
     // count for both.
     if (known !== null) tab = others?.includes(known) ? tab : known;
-    else if (isAlone && !marks().some(isRecent)) remove();
+    else if (isAlone && !marks().some(isRecent)) abandon();
     // Survives reloading, restoring and discarding the tab, but not closing it.
     sessionStorage.setItem(TAB, tab);
   } catch {
-    isBlocked = true;
+    // Blocked: no session can be opened.
   }
+  if (read() === null && isFull()) setEnding(true);
   // Closing a tab hides it too, afterwards.
   addEventListener("pagehide", () => setOpen(false));
   addEventListener("pageshow", () => setOpen(true));
   document.addEventListener("visibilitychange", mark);
   return tab;
+}
+
+function abandon() {
+  if (read() === null) return;
+  // In this order: a tab that ends between both has not lost the session.
+  setEnding(true);
+  remove();
+}
+
+function isFull() {
+  const probe = () => {
+    localStorage.setItem(ENDING + ".probe", "");
+    localStorage.removeItem(ENDING + ".probe");
+    return true;
+  };
+  return attempt(() => localStorage.length) !== null && attempt(probe) === null;
 }
 
 /** Marks this tab, while it is hidden, as one that uses the record. Call it from time to time. */

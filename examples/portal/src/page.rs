@@ -31,6 +31,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/page/format.js", JAVASCRIPT, include_str!("../page/format.js")),
     ("/page/http.js", JAVASCRIPT, include_str!("../page/http.js")),
     ("/page/live_events.js", JAVASCRIPT, include_str!("../page/live_events.js")),
+    ("/page/login.js", JAVASCRIPT, include_str!("../page/login.js")),
     ("/page/messages.js", JAVASCRIPT, include_str!("../page/messages.js")),
     ("/page/notices.js", JAVASCRIPT, include_str!("../page/notices.js")),
     ("/page/panel.js", JAVASCRIPT, include_str!("../page/panel.js")),
@@ -38,7 +39,6 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/page/sessions.js", JAVASCRIPT, include_str!("../page/sessions.js")),
     ("/page/sign_in.js", JAVASCRIPT, include_str!("../page/sign_in.js")),
     ("/page/store.js", JAVASCRIPT, include_str!("../page/store.js")),
-    ("/page/tokens.js", JAVASCRIPT, include_str!("../page/tokens.js")),
     ("/page/user_dialogs.js", JAVASCRIPT, include_str!("../page/user_dialogs.js")),
     ("/page/users.js", JAVASCRIPT, include_str!("../page/users.js")),
 ];

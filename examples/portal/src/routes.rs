@@ -10,6 +10,7 @@ use kleidia_tower::Rejection;
 use kleidia_tower::api::Api;
 use kleidia_tower::rate_limit::Limit;
 use kleidia_tower::rbac::WorkloadRules;
+use kleidia_tower::session::SessionCookies;
 use kliento_tower::{KlientoAuthLayer, TrustAnchors};
 use tower::ServiceBuilder;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
@@ -39,6 +40,7 @@ pub(crate) fn router(api: Api, settings: &Settings) -> Result<Router, BoxError> 
     let login = settings.login_limit.clone().map_or_else(|| "60/60".parse(), Ok::<Limit, _>)?;
     let requests = settings.api_limit.clone().map_or_else(|| "1200/60".parse(), Ok::<Limit, _>)?;
     let mut api = api
+        .with_cookies(SessionCookies::new("/api/auth/refresh")?)
         .with_login_limit(login)
         .with_request_limit(requests)
         .with_trusted_proxies(settings.proxies()?);

@@ -30,7 +30,7 @@ pub struct WebOriginError {
 }
 
 impl WebOrigin {
-    pub(super) const fn as_header(&self) -> &HeaderValue {
+    pub(crate) const fn as_header(&self) -> &HeaderValue {
         &self.0
     }
 }

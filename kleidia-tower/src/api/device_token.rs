@@ -24,9 +24,9 @@ pub(super) fn presented(headers: &HeaderMap, name: &str) -> Option<SecretString>
     pairs.find(|(name, _)| name.trim() == cookie).map(|(_, value)| value.trim().into())
 }
 
-/// Adds the device token to the response of a login. Browsers keep the cookie where no script can
+/// Adds the cookie of a device token to the response of a login. Browsers keep it where no script can
 /// read it, and send it only over TLS or to the local machine (RFC 6265bis, 4.1).
-pub(super) fn hand_out(
+pub(super) fn set_cookie(
     headers: &mut HeaderMap,
     name: &UserName,
     token: &SecretString,
@@ -34,13 +34,19 @@ pub(super) fn hand_out(
 ) {
     let (cookie, token, seconds) = (cookie_name(name), token.expose_secret(), max_age.as_secs());
     let attributes = "Path=/; Secure; HttpOnly; SameSite=Strict";
-    let cookie = format!("{cookie}={token}; Max-Age={seconds}; {attributes}");
-    for (header, value) in [(SET_COOKIE, cookie.as_str()), (X_DEVICE_TOKEN, token)] {
-        // The value is Base64url, so the conversion succeeds.
-        if let Ok(mut value) = HeaderValue::from_str(value) {
-            value.set_sensitive(true);
-            headers.append(header, value);
-        }
+    append(headers, SET_COOKIE, &format!("{cookie}={token}; Max-Age={seconds}; {attributes}"));
+}
+
+/// Adds the device token to the response of a login, for clients without cookies.
+pub(super) fn set_header(headers: &mut HeaderMap, token: &SecretString) {
+    append(headers, X_DEVICE_TOKEN, token.expose_secret());
+}
+
+fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    // The value is Base64url, so the conversion succeeds.
+    if let Ok(mut value) = HeaderValue::from_str(value) {
+        value.set_sensitive(true);
+        headers.append(name, value);
     }
 }
 
@@ -68,7 +74,8 @@ mod tests {
     fn each_user_has_a_cookie() {
         let mut response = HeaderMap::new();
         let alice = "alice".parse().unwrap();
-        hand_out(&mut response, &alice, &"token".into(), Duration::from_secs(60));
+        set_cookie(&mut response, &alice, &"token".into(), Duration::from_secs(60));
+        set_header(&mut response, &"token".into());
         let cookie = response[SET_COOKIE].to_str().unwrap();
         let (pair, attributes) = cookie.split_once("; ").unwrap();
         assert_eq!(attributes, "Max-Age=60; Path=/; Secure; HttpOnly; SameSite=Strict");

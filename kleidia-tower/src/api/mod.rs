@@ -1,5 +1,14 @@
 //! An HTTP API over accounts, as an axum router to nest.
 //!
+//! # Cookies
+//! With [`Api::with_cookies`], browsers keep tokens where no script can read them. A page asks for that
+//! by `"cookies": true` in the body of `POST /auth/login`; the response then has cookies instead of
+//! tokens. `POST /auth/refresh` with `{"cookies": true}` renews them. They are removed when the session
+//! ends by a request: a logout, `DELETE /session/{id}` of the caller's session, and a change of the
+//! password, which ends the caller's session too, since its cookies could not be refreshed; and by a
+//! refresh that is rejected for good. See [`SessionCookies`](crate::session::SessionCookies) for the
+//! rules.
+//!
 //! # Events
 //! `GET /session/events` is a stream of server-sent events, for pages that are open:
 //!
@@ -25,6 +34,7 @@
 mod audit;
 mod authentication;
 mod body;
+mod browser_cookies;
 mod client_info;
 mod device_token;
 mod events;

@@ -1,16 +1,19 @@
 //! The router: the routes of each group, with what each requires of the caller.
 
+mod protection;
+
 use std::collections::BTreeSet;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::{delete, get, patch, post};
+use axum::{Extension, Router};
 use http::HeaderValue;
 use http::header::CACHE_CONTROL;
 use http_guard::RejectionRenderer;
 
+use super::browser_cookies::ApiCookies;
 use super::health::HealthChecks;
 use super::rejection::{ApiRejection, render};
 use super::{ApiRoutes, audit, authentication, body, events, recovery, sessions, users, whoami};
@@ -18,7 +21,7 @@ use crate::account::Accounts;
 use crate::rate_limit::{Key, Limit, RateLimitLayer, SharedLimits, TrustedProxies};
 use crate::rbac::{Permission, Requirement};
 use crate::rejection::default_renderer;
-use crate::session::JwtSessionLayer;
+use crate::session::SessionCookies;
 use crate::{HealthError, Rejection, Responder};
 
 /// The routes of an HTTP API over accounts, to nest below a path such as `/api`.
@@ -46,6 +49,7 @@ use crate::{HealthError, Rejection, Responder};
 /// - A login responds with a device token, which makes the device familiar to the
 ///   [lockout](crate::lockout::LockoutPolicy): in an `HttpOnly` cookie per user, and in the header
 ///   `X-Device-Token` for clients without cookies. The next login presents it in either of them.
+/// - Browsers keep tokens in cookies with [`with_cookies`](Self::with_cookies).
 /// - `GET /session/events` is a stream: see the [module](super#events).
 ///
 /// ```
@@ -76,6 +80,7 @@ pub struct Api {
     accounts: Accounts,
     routes: BTreeSet<ApiRoutes>,
     renderer: RejectionRenderer<Rejection>,
+    cookies: Option<SessionCookies>,
     login_limit: RateLimitLayer,
     requests_by_address: RateLimitLayer,
     requests_by_principal: RateLimitLayer,
@@ -92,6 +97,7 @@ impl Api {
             accounts,
             routes: ApiRoutes::ALL.into(),
             renderer: default_renderer(),
+            cookies: None,
             login_limit: RateLimitLayer::new(),
             requests_by_address: RateLimitLayer::new(),
             requests_by_principal: RateLimitLayer::new(),
@@ -105,6 +111,28 @@ impl Api {
     #[must_use]
     pub fn with_routes(mut self, routes: impl IntoIterator<Item = ApiRoutes>) -> Self {
         self.routes = routes.into_iter().collect();
+        self
+    }
+
+    /// Also keeps sessions in the cookies of browsers: see the [module](super#cookies). None by default.
+    ///
+    /// The path of the cookies is that of `/auth/refresh`, as browsers see it.
+    ///
+    /// ```
+    /// # use kleidia_tower::account::Accounts;
+    /// use axum::Router;
+    /// use kleidia_tower::api::Api;
+    /// use kleidia_tower::session::{CookieError, SessionCookies};
+    ///
+    /// # fn router(accounts: Accounts) -> Result<Router, CookieError> {
+    /// let cookies = SessionCookies::new("/api/auth/refresh")?;
+    /// let api = Api::new(accounts).with_cookies(cookies);
+    /// Ok(Router::new().nest("/api", api.into_router()))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_cookies(mut self, cookies: SessionCookies) -> Self {
+        self.cookies = Some(cookies);
         self
     }
 
@@ -206,6 +234,7 @@ impl Api {
             .method_not_allowed_fallback(async || ApiRejection::from(Rejection::MethodNotAllowed))
             .layer(DefaultBodyLimit::max(body::MAX_OCTETS))
             .layer(from_fn_with_state(self.renderer.clone(), render))
+            .layer(Extension(ApiCookies(self.cookies.clone())))
             .layer(self.requests_by_address.clone())
             // Responses contain tokens and personal data (RFC 6749, 5.1).
             .layer(map_response(no_store))
@@ -282,53 +311,6 @@ impl Api {
             )
             .route("/admin/users/{id}/unlock", route(post(users::unlock), "users:unlock"))
             .route("/admin/users/{id}/sessions", sessions)
-    }
-
-    fn session_layer(&self) -> JwtSessionLayer {
-        self.accounts.session_layer().map_renderer(|_| self.renderer.clone())
-    }
-
-    // `route_layer`: the 405 of an unsupported method needs no authentication and is not a denial.
-    fn with_session(
-        &self,
-        route: MethodRouter<Accounts>,
-        session: JwtSessionLayer,
-    ) -> MethodRouter<Accounts> {
-        route.route_layer(self.requests_by_principal.clone()).route_layer(session)
-    }
-
-    fn with_permission(
-        &self,
-        route: MethodRouter<Accounts>,
-        permission: &'static str,
-    ) -> MethodRouter<Accounts> {
-        self.with_requirement(route, requires(permission), None)
-    }
-
-    /// Authenticates users and workloads, and checks the requirement.
-    fn with_requirement(
-        &self,
-        route: MethodRouter<Accounts>,
-        requirement: Requirement,
-        owner_path: Option<&'static str>,
-    ) -> MethodRouter<Accounts> {
-        let rbac = self.accounts.require(requirement);
-        let mut rbac = rbac.map_renderer(|_| self.renderer.clone());
-        if let Some(path) = owner_path {
-            rbac = rbac.with_static_owner_path(path);
-        }
-        let route = route.route_layer(rbac).route_layer(self.requests_by_principal.clone());
-        #[cfg(feature = "kliento")]
-        if let Some((layer, rules)) = &self.workloads {
-            let challenge = |scheme: &'static str| {
-                let challenge = self.renderer.challenge_for(scheme);
-                challenge.unwrap_or(HeaderValue::from_static(scheme))
-            };
-            let layer = layer.clone().with_passthrough_scheme(challenge("Bearer"));
-            let session = self.session_layer().with_passthrough_scheme(challenge("Kliento"));
-            return route.route_layer(rules.clone()).route_layer(layer).route_layer(session);
-        }
-        route.route_layer(self.session_layer())
     }
 }
 

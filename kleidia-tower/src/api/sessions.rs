@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::body::JsonBody;
+use super::browser_cookies::CookieRequest;
 use super::path::PathId;
 use super::rejection::ApiRejection;
 use crate::account::Accounts;
@@ -48,10 +49,13 @@ pub(super) async fn end(
     State(accounts): State<Accounts>,
     view: SessionView,
     client: ClientInfo,
+    request: CookieRequest,
     PathId(id): PathId<SessionId>,
-) -> Result<StatusCode, ApiRejection> {
+) -> Result<(StatusCode, HeaderMap), ApiRejection> {
     accounts.end_session(&view, id, client).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let is_own = id == view.session.id;
+    let headers = if is_own { request.clear() } else { HeaderMap::new() };
+    Ok((StatusCode::NO_CONTENT, headers))
 }
 
 pub(super) async fn register_agent(

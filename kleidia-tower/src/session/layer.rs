@@ -11,13 +11,15 @@ use http_guard::{
 use tower_layer::Layer;
 
 use super::authenticator::AuthenticatedSession;
+use super::cookies::{FoundCookie, mark_cookies_sensitive};
 use super::credentials::parse_token68;
-use super::{CredentialPolicy, SessionAuthenticator, SessionStream, SessionView};
+use super::{CredentialPolicy, SessionAuthenticator, SessionCookies, SessionStream, SessionView};
+use crate::rate_limit::RequestHead;
 use crate::rejection::default_renderer;
 use crate::telemetry::{MAX_ERROR_CHARACTERS, log_rejection};
 use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 
-/// Authenticates users by access tokens: `Authorization: Bearer <JWT>` (RFC 6750, 2.1).
+/// Authenticates users by access tokens: `Authorization: Bearer <JWT>` (RFC 6750, 2.1), or a cookie.
 ///
 /// The layer checks a request in this order, and each check has its own code: signature
 /// (`token_invalid`), expiry (`token_expired`), session (`session_expired`), account
@@ -30,7 +32,8 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 ///   every [`CredentialPolicy`]. For a request without a token the store is not queried.
 /// - A request has at most one `Authorization` header, with a token of at most 4,096 octets. Tokens
 ///   in the request target or the body are ignored.
-/// - The layer marks the header as sensitive. Tokens are in no log, response or `Debug` output.
+/// - Browsers keep tokens where no script can read them: see [`with_cookies`](Self::with_cookies).
+/// - The layer marks these headers as sensitive. Tokens are in no log, response or `Debug` output.
 /// - The typed [`Rejection`] is in the extensions of the response.
 /// - Clones share all state.
 ///
@@ -108,6 +111,7 @@ pub struct JwtSessionLayer {
 pub struct SessionGuard {
     authenticator: Arc<SessionAuthenticator>,
     policy: CredentialPolicy,
+    cookies: Option<SessionCookies>,
     checks_password_age: bool,
     watches_streams: bool,
     renderer: RejectionRenderer<Rejection>,
@@ -122,6 +126,7 @@ impl JwtSessionLayer {
         let guard = SessionGuard {
             authenticator,
             policy,
+            cookies: None,
             checks_password_age: true,
             watches_streams: true,
             renderer,
@@ -133,6 +138,16 @@ impl JwtSessionLayer {
     #[must_use]
     pub fn with_policy(self, policy: CredentialPolicy) -> Self {
         self.with(|guard| guard.policy = policy)
+    }
+
+    /// Also accepts access tokens in [cookies](SessionCookies), by their rules; in none by default.
+    ///
+    /// A request has either a cookie or an `Authorization` header, of whatever scheme. Inside of this
+    /// layer, one for workloads needs [`CredentialPolicy::AllowMissing`], since a request with a cookie
+    /// has no `Authorization`.
+    #[must_use]
+    pub fn with_cookies(self, cookies: SessionCookies) -> Self {
+        self.with(|guard| guard.cookies = Some(cookies))
     }
 
     /// Accepts users whose password has expired, or who have to change it: for the routes where they do.
@@ -197,23 +212,17 @@ impl Guard for SessionGuard {
 
     fn start<B>(&self, request: &mut Request<B>) -> Check<Self::Lookup, Rejection> {
         mark_authorization_sensitive(request.headers_mut());
-        let rejection = match Credentials::from_headers(request.headers(), "Bearer") {
-            Credentials::Matching { token, .. } => match parse_token68(token) {
-                Some(token) => {
-                    let token = token.to_owned();
-                    return Check::Pending(Box::pin(self.authenticate(token)));
-                }
-                None => Rejection::MalformedCredentials,
-            },
-            Credentials::OtherScheme(scheme) if self.renderer.is_passthrough_scheme(scheme) => {
+        if self.cookies.is_some() {
+            mark_cookies_sensitive(request.headers_mut());
+        }
+        match self.read_token(&RequestHead::from_request(request)) {
+            Ok(Some(token)) => Check::Pending(Box::pin(self.authenticate(token))),
+            Ok(None) => {
                 self.pass_through(request.extensions_mut());
-                return Check::Ready(Ok(Allowed::default()));
+                Check::Ready(Ok(Allowed::default()))
             }
-            Credentials::OtherScheme(_) => Rejection::UnsupportedScheme,
-            Credentials::Missing => Rejection::MissingCredentials,
-            Credentials::Multiple => Rejection::MalformedCredentials,
-        };
-        Check::Ready(self.finish(request, Err(rejection)))
+            Err(rejection) => Check::Ready(self.finish(request, Err(rejection))),
+        }
     }
 
     fn finish<B>(&self, request: &mut Request<B>, lookup: Self::Lookup) -> Decision<Rejection> {
@@ -242,6 +251,30 @@ impl Guard for SessionGuard {
 }
 
 impl SessionGuard {
+    /// Returns the access token, or `None` for credentials that the next layer checks.
+    fn read_token(&self, head: &RequestHead<'_>) -> Result<Option<String>, Rejection> {
+        let credentials = Credentials::from_headers(head.headers(), "Bearer");
+        if let Some(cookies) = &self.cookies {
+            match (cookies.access_cookie(head.headers()), credentials) {
+                (FoundCookie::Missing, _) => {}
+                (FoundCookie::One(token), Credentials::Missing) => {
+                    cookies.check_origin_of(head)?;
+                    return parse(token).map(Some);
+                }
+                _ => return Err(Rejection::AmbiguousCredentials),
+            }
+        }
+        match credentials {
+            Credentials::Matching { token, .. } => parse(token).map(Some),
+            Credentials::OtherScheme(scheme) if self.renderer.is_passthrough_scheme(scheme) => {
+                Ok(None)
+            }
+            Credentials::OtherScheme(_) => Err(Rejection::UnsupportedScheme),
+            Credentials::Missing => Err(Rejection::MissingCredentials),
+            Credentials::Multiple => Err(Rejection::MalformedCredentials),
+        }
+    }
+
     fn authenticate(
         &self,
         token: String,
@@ -291,6 +324,10 @@ impl SessionGuard {
         event!(debug, code = rejection.code(), error = error(), "unauthenticated");
         extensions.insert(Unauthenticated::new(rejection, self.renderer.clone()));
     }
+}
+
+fn parse(token: &[u8]) -> Result<String, Rejection> {
+    parse_token68(token).map(str::to_owned).ok_or(Rejection::MalformedCredentials)
 }
 
 /// Removes the watch of a session from an outer layer. That of a workload stays.

@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod audit;
+mod cookies;
 mod events;
 mod login_limit;
 mod recovery;

@@ -18,6 +18,7 @@ mod numbered;
 mod rejections;
 mod schemes;
 mod servers;
+mod session_cookies;
 mod stream_ends;
 mod streams;
 #[path = "../support/mod.rs"]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::routing::get;
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use http::{Request, StatusCode, Version};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::client::legacy::Client;
@@ -17,6 +17,7 @@ use kleidia_tower::{ClientInfo, Principal};
 use tokio::net::TcpListener;
 use tower::Layer as _;
 
+use crate::session_cookies::{access_cookie, cookies};
 use crate::support::http::WhoamiService;
 use crate::support::{Fixture, bearer};
 
@@ -95,4 +96,61 @@ async fn ignores_token_in_the_query() {
     let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let target = format!("http://{server}/?access_token={token}").parse().unwrap();
     assert_eq!(client.get(target).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+}
+
+/// Clients of HTTP/2 may send each cookie in a line of its own (RFC 9113, 8.2.3).
+#[tokio::test]
+async fn reads_cookies_in_several_lines() {
+    let fixture = Fixture::new().await;
+    let cookie = access_cookie(&fixture.log_in("alice").await);
+    let server = hyper_server(fixture.layer().with_cookies(cookies())).await;
+    let client: Client<_, Empty<Bytes>> =
+        Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+    for (cookies, site, expected) in [
+        (&["a=b", &*cookie, "c=d"][..], "same-origin", StatusCode::OK),
+        (&["a=b", "c=d", &*cookie], "cross-site", StatusCode::FORBIDDEN),
+        (&[&*cookie, "a=b", "__Host-kleidia-access=x"], "same-origin", StatusCode::BAD_REQUEST),
+    ] {
+        let mut request = Request::post(format!("http://{server}/"));
+        request = request.header("sec-fetch-site", site);
+        for cookie in cookies {
+            request = request.header(COOKIE, *cookie);
+        }
+        let response = client.request(request.body(Empty::new()).unwrap()).await.unwrap();
+        assert_eq!(response.version(), Version::HTTP_2);
+        assert_eq!(response.status(), expected, "{site}");
+    }
+}
+
+/// The authority of a request in HTTP/2 is in its target.
+#[tokio::test]
+async fn compares_origins_with_the_authority() {
+    let fixture = Fixture::new().await;
+    let cookie = access_cookie(&fixture.log_in("alice").await);
+    let server = hyper_server(fixture.layer().with_cookies(cookies())).await;
+    let client: Client<_, Empty<Bytes>> =
+        Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+    for (origin, expected) in [
+        (format!("http://{server}"), StatusCode::OK),
+        ("http://127.0.0.1:1".to_owned(), StatusCode::FORBIDDEN),
+    ] {
+        let request = Request::post(format!("http://{server}/")).header(COOKIE, &cookie);
+        let request = request.header("origin", origin).body(Empty::new()).unwrap();
+        assert_eq!(client.request(request).await.unwrap().status(), expected);
+    }
+}
+
+/// Callers of gRPC get the status `PERMISSION_DENIED`, in a response with status 200.
+#[tokio::test]
+async fn rejects_calls_of_grpc_from_other_origins() {
+    let fixture = Fixture::new().await;
+    let cookie = access_cookie(&fixture.log_in("alice").await);
+    let server = hyper_server(fixture.layer().with_cookies(cookies())).await;
+    let client: Client<_, Empty<Bytes>> =
+        Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+    let request = Request::post(format!("http://{server}/")).header(COOKIE, &cookie);
+    let request = request.header(CONTENT_TYPE, "application/grpc").body(Empty::new()).unwrap();
+    let response = client.request(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["grpc-status"], "7");
 }

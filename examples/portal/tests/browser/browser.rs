@@ -1,11 +1,12 @@
 //! A browser, controlled by names, labels and texts rather than by elements.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
 use thirtyfour::error::WebDriverResult;
-use thirtyfour::{By, Cookie, Key, WebDriver, WebElement, WindowHandle};
+use thirtyfour::{By, Key, WebDriver, WebElement, WindowHandle};
 
 use crate::driver::ChromeDriver;
 use crate::portal::{PASSWORD, Portal};
@@ -30,6 +31,11 @@ impl Browser {
         Self::open_with(portal, &cookies).await
     }
 
+    /// Opens the page of another service.
+    pub(crate) async fn go_to_url(&self, url: &str) {
+        self.web.goto(url).await.unwrap();
+    }
+
     async fn open_with(portal: &Portal, preferences: &Value) -> Self {
         Self::open_url_with(&portal.url(), preferences).await
     }
@@ -39,9 +45,19 @@ impl Browser {
         Self::open_url_with(url, &json!({})).await
     }
 
+    /// Opens a page whose host is resolved by a rule, such as `MAP portal.test 127.0.0.1`.
+    pub(crate) async fn open_url_resolving(url: &str, rule: &str) -> Self {
+        let rules = format!("--host-resolver-rules={rule}");
+        Self::start(url, &json!({}), &[&rules]).await
+    }
+
     async fn open_url_with(url: &str, preferences: &Value) -> Self {
+        Self::start(url, preferences, &[]).await
+    }
+
+    async fn start(url: &str, preferences: &Value, arguments: &[&str]) -> Self {
         let driver = ChromeDriver::start();
-        let web = driver.browser_with(preferences).await;
+        let web = driver.browser_with(preferences, arguments).await;
         web.goto(url).await.unwrap();
         Self { web, is_closed: AtomicBool::new(false), _driver: driver }
     }
@@ -95,6 +111,15 @@ impl Browser {
         .await;
     }
 
+    /// Waits until the text is visible in the form.
+    pub(crate) async fn assert_error(&self, text: &str) {
+        let script = "return document.querySelector('form').innerText.includes(arguments[0])";
+        wait_for(&format!("the error {text:?}"), || async {
+            (self.run(script, [json!(text)]).await == true).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until the text is not visible.
     pub(crate) async fn assert_text_absent(&self, text: &str) {
         wait_for(&format!("no text {text:?}"), || async {
@@ -144,11 +169,25 @@ impl Browser {
         result.unwrap_or_else(|error| panic!("{script}: {error}")).json().clone()
     }
 
-    /// Adds a cookie that scripts cannot read.
-    pub(crate) async fn add_cookie(&self, name: &str, value: &str) {
-        let mut cookie = Cookie::new(name, value);
-        cookie.http_only = Some(true);
-        self.web.add_cookie(cookie).await.unwrap();
+    /// Returns the cookies of sessions, of all paths, by their names.
+    pub(crate) async fn token_cookies(&self) -> BTreeMap<String, String> {
+        let all = self.web.cdp().send_raw("Network.getAllCookies", json!({})).await.unwrap();
+        let cookies = all["cookies"].as_array().unwrap().iter().map(|cookie| {
+            let is_safe = cookie["httpOnly"] == true && cookie["secure"] == true;
+            assert!(is_safe && cookie["sameSite"] == "Strict", "{cookie}");
+            let text = |name: &str| cookie[name].as_str().unwrap().to_owned();
+            (text("name"), text("value"))
+        });
+        cookies.filter(|(name, _)| !name.contains("device")).collect()
+    }
+
+    /// Waits until the page has no session and no cookie of one, and nothing left to do about it.
+    pub(crate) async fn assert_signed_out(&self) {
+        wait_for("no session", || async {
+            let is_stored = self.run("return localStorage.length > 0", []).await == true;
+            (!is_stored && self.token_cookies().await.is_empty()).then_some(())
+        })
+        .await;
     }
 
     pub(crate) async fn reload(&self) {

@@ -1,31 +1,29 @@
-//! A service that keeps session tokens in cookies, for the clients of browsers that send no other
-//! credentials: `EventSource` and `WebSocket`.
+//! A service with sessions in cookies, for the clients of browsers that send no other credentials:
+//! `EventSource` and `WebSocket`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn};
 use axum::response::sse::{Event, Sse};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::{Html, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
 use futures_util::{Stream, stream};
-use http::StatusCode;
-use http::header::COOKIE;
 use http_guard::serve::Server;
 use http_guard::stream::StreamWatch;
 use http_guard::stream::websocket::WatchedWebSocketUpgrade;
+use kleidia_tower::ClientInfo;
 use kleidia_tower::access_token::{KeyRing, SigningKey};
 use kleidia_tower::account::{Accounts, LoginRequest, TokenSet};
 use kleidia_tower::password::{Argon2Parameters, PasswordHasher};
 use kleidia_tower::rbac::RoleName;
+use kleidia_tower::session::SessionCookies;
 use kleidia_tower::store::{MemoryStore, Store};
-use kleidia_tower::{ClientInfo, Rejection};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -35,11 +33,17 @@ use crate::portal::PASSWORD;
 /// The time between two events.
 const TICK: Duration = Duration::from_millis(50);
 
+/// The keys of all nodes.
+static KEYS: LazyLock<KeyRing> =
+    LazyLock::new(|| KeyRing::new([SigningKey::generate().unwrap()]).unwrap());
+
 /// A node of the service, in this process.
 pub(crate) struct CookieService {
     pub(crate) accounts: Accounts,
     pub(crate) address: SocketAddr,
     counts: Arc<Counts>,
+    /// The session of the next login.
+    alice: Arc<Mutex<Option<TokenSet>>>,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
 }
@@ -55,7 +59,7 @@ struct Counts {
 /// The accounts of a node. The nodes share the store.
 pub(crate) fn accounts(store: &Arc<MemoryStore>) -> Accounts {
     let hasher = PasswordHasher::options().with_parameters(Argon2Parameters::MINIMUM);
-    let keys = Arc::new(KeyRing::new([SigningKey::generate().unwrap()]).unwrap());
+    let keys = Arc::new(KEYS.clone());
     let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(store);
     Accounts::new(store, keys, hasher.start().unwrap())
 }
@@ -76,14 +80,27 @@ impl CookieService {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let counts = Arc::<Counts>::default();
-        let state = (accounts.clone(), Arc::clone(&counts));
+        let cookies = SessionCookies::new("/refresh").unwrap();
+        let layer = accounts.session_layer().with_cookies(cookies.clone());
+        let (state, counted) = (Arc::clone(&counts), Arc::clone(&counts));
         let streams = Router::new()
             .route("/events", get(events))
             .route("/echo", any(echo))
-            .route_layer(from_fn_with_state(state.clone(), authenticate))
+            .route_layer(layer)
+            .route_layer(from_fn(move |request: Request, next: Next| {
+                counted.requests.fetch_add(1, Ordering::SeqCst);
+                next.run(request)
+            }))
             .with_state(state);
+        let alice = Arc::new(Mutex::new(None::<TokenSet>));
+        let (tokens, page) = (Arc::clone(&alice), "<!doctype html><title>Test</title>");
+        // A login without a password.
+        let set_cookies = async move || {
+            let tokens = tokens.lock().unwrap().take().unwrap();
+            (cookies.issue(&tokens).unwrap(), Html(page))
+        };
         let router =
-            streams.route("/", get(|| async { Html("<!doctype html><title>Test</title>") }));
+            streams.route("/", get(async move || Html(page))).route("/log-in", get(set_cookies));
         let (stop, stopped) = oneshot::channel();
         let closing = accounts.clone();
         let shutdown = async move {
@@ -93,7 +110,13 @@ impl CookieService {
         let server = tokio::spawn(async move {
             Server::new().serve(listener, router, shutdown).await;
         });
-        Self { accounts, address, counts, stop, server }
+        Self { accounts, address, counts, alice, stop, server }
+    }
+
+    /// Returns the URL of a page that responds, once, with the cookies of this session.
+    pub(crate) fn log_in_url(&self, tokens: TokenSet) -> String {
+        *self.alice.lock().unwrap() = Some(tokens);
+        format!("http://{}/log-in", self.address)
     }
 
     /// Returns how many requests there were, rejected ones too.
@@ -114,29 +137,9 @@ impl CookieService {
     }
 }
 
-type Service = (Accounts, Arc<Counts>);
-
-/// Authenticates the session of the cookie.
-async fn authenticate(
-    State((accounts, counts)): State<Service>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, StatusCode> {
-    counts.requests.fetch_add(1, Ordering::SeqCst);
-    let cookie = request.headers().get(COOKIE).and_then(|value| value.to_str().ok());
-    let token = cookie.and_then(|cookie| cookie.strip_prefix("session="));
-    let token = token.ok_or(StatusCode::UNAUTHORIZED)?;
-    let authenticator = accounts.authenticator();
-    let session = authenticator.authenticate_session_token(token).await;
-    let watch =
-        authenticator.watch_session(session.map_err(|rejection: Rejection| rejection.status())?);
-    request.extensions_mut().insert(watch.clone());
-    Ok(watch.wrap_response(next.run(request).await).map(Body::new).into_response())
-}
-
 /// Sends events with ascending numbers.
 async fn events(
-    State((_, counts)): State<Service>,
+    State(counts): State<Arc<Counts>>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     Sse::new(stream::unfold(counts, async |counts| {
         tokio::time::sleep(TICK).await;
@@ -146,7 +149,7 @@ async fn events(
 }
 
 async fn echo(
-    State((_, counts)): State<Service>,
+    State(counts): State<Arc<Counts>>,
     Extension(watch): Extension<StreamWatch>,
     upgrade: WatchedWebSocketUpgrade,
 ) -> Response {

@@ -44,11 +44,11 @@ impl ChromeDriver {
         Self { process, address: format!("http://127.0.0.1:{port}"), _output: output }
     }
 
-    /// Starts a browser with its own profile and these preferences.
-    pub(crate) async fn browser_with(&self, preferences: &Value) -> WebDriver {
+    /// Starts a browser with its own profile, these preferences and these further arguments.
+    pub(crate) async fn browser_with(&self, preferences: &Value, further: &[&str]) -> WebDriver {
         let mut chrome = DesiredCapabilities::chrome();
         chrome.add_experimental_option("prefs", preferences).unwrap();
-        for argument in ARGUMENTS {
+        for argument in ARGUMENTS.iter().chain(further) {
             chrome.add_arg(argument).unwrap();
         }
         chrome.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();

@@ -1,7 +1,7 @@
 //! The page when the server is unreachable, limits requests, or disables the user.
 
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::portal::{ADMIN, PASSWORD, Portal};
@@ -34,7 +34,13 @@ async fn reports_sign_out_without_connection() {
     portal.stop();
     browser.press("Sign out").await;
     browser.assert_text("The server is unreachable").await;
-    assert_eq!(browser.run("return localStorage.length", []).await, 0);
+    // No script can delete the cookies.
+    let record = "return localStorage.getItem('portal.session')";
+    assert_eq!(browser.run(record, []).await, Value::Null);
+    assert_eq!(browser.token_cookies().await.len(), 3);
+    portal.restart();
+    browser.assert_signed_out().await;
+    assert_eq!(portal.log_in_admin().await.count("logout", ADMIN).await, 1);
     browser.close().await;
 }
 

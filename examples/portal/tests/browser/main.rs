@@ -12,6 +12,8 @@ mod accessibility;
 mod admin;
 mod browser;
 mod cookie_service;
+mod cookies;
+mod cross_origin;
 mod driver;
 mod errors;
 mod expired_password;

@@ -68,6 +68,11 @@ impl Portal {
         format!("http://{}/", self.address)
     }
 
+    /// Returns the URL with another name of this machine.
+    pub(crate) fn url_with_host(&self, name: &str) -> String {
+        self.url().replace("127.0.0.1", name)
+    }
+
     pub(crate) fn database(&self) -> PathBuf {
         self.directory.path().join("portal.db")
     }

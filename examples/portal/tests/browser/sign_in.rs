@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use thirtyfour::Key;
 
 use crate::browser::Browser;
-use crate::portal::{PASSWORD, Portal};
+use crate::portal::{ADMIN, PASSWORD, Portal};
 
 /// The message for a wrong password, and for everything that must look the same.
 const WRONG: &str = "The user name or the password is wrong.";
@@ -119,6 +119,7 @@ async fn closing_the_page_signs_out() {
     browser.close_other_tabs().await;
     browser.go_to(&portal).await;
     browser.assert_focus("User name").await;
-    assert_eq!(browser.run("return localStorage.length", []).await, 0);
+    browser.assert_signed_out().await;
+    assert_eq!(portal.log_in_admin().await.count("logout", ADMIN).await, 1);
     browser.close().await;
 }

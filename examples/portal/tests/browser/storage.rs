@@ -1,29 +1,33 @@
-//! The session where the browser blocks storage, has none left, or discards tabs, and long timers.
+//! The login where the browser blocks storage, has none left, or discards tabs, and long timers.
 
 use serde_json::json;
 
 use crate::browser::Browser;
-use crate::portal::{ADMIN, Portal};
+use crate::portal::{ADMIN, PASSWORD, Portal};
+use crate::wait_for;
 
 const VISIBILITY: &str = "return document.visibilityState";
+const BLOCKED: &str = "This browser does not keep the cookies that signing in needs.";
 const NOTICE: &str = "This browser does not let this page store data.";
+/// Fills the storage up to the last octet.
+const FILL: &str = "for (let size = 2 ** 22; size >= 1; size /= 2) {
+        for (;;) {
+            try { localStorage.setItem(`full-${Math.random()}`, 'x'.repeat(size)) } catch { break }
+        }
+    }";
 
 #[tokio::test]
-async fn blocked_storage_keeps_user_signed_in() {
-    let portal = Portal::start(&["--access-ttl", "4s"]);
+async fn blocked_cookies_are_reported() {
+    let portal = Portal::start(&[]);
     let browser = Browser::open_without_storage(&portal).await;
     let is_blocked = "try { localStorage; return false } catch { return true }";
     assert_eq!(browser.run(is_blocked, []).await, true);
-    browser.assert_text(NOTICE).await;
-    browser.sign_in(ADMIN).await;
-    // Until after a refresh.
-    browser.run("return new Promise((done) => setTimeout(done, 5000))", []).await;
-    browser.press("Account").await;
-    browser.assert_view("Account").await;
-    browser.assert_text(NOTICE).await;
-    assert_eq!(portal.log_in_admin().await.count("token.reuse", ADMIN).await, 0);
-    browser.press("Sign out").await;
-    browser.assert_text("You are signed out.").await;
+    browser.assert_text(BLOCKED).await;
+    browser.fill("User name", ADMIN).await;
+    browser.fill("Password", PASSWORD).await;
+    browser.press("Sign in").await;
+    browser.assert_error(BLOCKED).await;
+    assert_eq!(portal.log_in_admin().await.count("session.created", ADMIN).await, 1);
     browser.close().await;
 }
 
@@ -31,25 +35,35 @@ async fn blocked_storage_keeps_user_signed_in() {
 async fn full_storage_keeps_user_signed_in() {
     let portal = Portal::start(&[]);
     let browser = Browser::open(&portal).await;
-    let fill = "for (let size = 2 ** 22; size >= 1; size /= 2) {
-            for (;;) {
-                try { localStorage.setItem(`full-${Math.random()}`, 'x'.repeat(size)) } catch { break }
-            }
-        }";
-    browser.run(fill, []).await;
+    browser.run(FILL, []).await;
     browser.sign_in(ADMIN).await;
     browser.assert_text(NOTICE).await;
     browser.press("Account").await;
     browser.assert_view("Account").await;
-    // As soon as there is room, the next refresh stores the session.
+    // As soon as there is room, the next refresh stores the record.
     let refresh = "localStorage.clear();
-        return import('/page/tokens.js')
-            .then((tokens) => tokens.refreshSession(tokens.current().accessToken))
+        return import('/page/login.js')
+            .then((login) => login.refreshSession(login.current().id))
             .then(() => localStorage.getItem('portal.session') !== null)";
     assert_eq!(browser.run(refresh, []).await, true);
     browser.assert_text_absent(NOTICE).await;
     browser.reload().await;
     browser.assert_view("Account").await;
+    browser.close().await;
+}
+
+/// The page does not know who is signed in after it was reloaded.
+#[tokio::test]
+async fn full_storage_signs_out_when_the_page_is_reloaded() {
+    let portal = Portal::start(&[]);
+    let browser = Browser::open(&portal).await;
+    browser.run(FILL, []).await;
+    browser.sign_in(ADMIN).await;
+    browser.reload().await;
+    browser.assert_focus("User name").await;
+    wait_for("no cookies", || async { browser.token_cookies().await.is_empty().then_some(()) })
+        .await;
+    assert_eq!(portal.log_in_admin().await.count("logout", ADMIN).await, 1);
     browser.close().await;
 }
 
@@ -108,7 +122,7 @@ async fn closing_the_page_signs_out_after_a_visible_tab_crashed() {
     browser.switch_to(&other).await;
     browser.go_to(&portal).await;
     browser.assert_focus("User name").await;
-    assert_eq!(browser.run("return localStorage.length", []).await, 0);
+    browser.assert_signed_out().await;
     browser.close().await;
 }
 
@@ -146,7 +160,7 @@ async fn closing_the_page_signs_out_some_hours_after_a_hidden_tab_crashed() {
             browser.switch_to(&tab).await;
         } else {
             browser.assert_focus("User name").await;
-            assert_eq!(browser.run("return localStorage.length", []).await, 0);
+            browser.assert_signed_out().await;
         }
     }
     browser.close().await;

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kleidia_tower::ClientInfo;
-use kleidia_tower::account::TokenSet;
+use kleidia_tower::session::SessionView;
 use kleidia_tower::store::MemoryStore;
-use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -39,15 +38,14 @@ const OPEN_SOCKET: &str = "
         setInterval(() => socket.readyState === WebSocket.OPEN && socket.send('a message'), 50);
     });";
 
-/// Starts a service, and opens its page in a browser with the cookie of a session.
-async fn start() -> (Arc<MemoryStore>, CookieService, TokenSet, Browser) {
+/// Starts a service, and opens its page in a browser with the cookies of a session.
+async fn start() -> (Arc<MemoryStore>, CookieService, SessionView, Browser) {
     let store = Arc::new(MemoryStore::default());
     let service = CookieService::start(accounts(&store), "127.0.0.1:0".parse().unwrap()).await;
     let alice = log_in_alice(&service.accounts).await;
-    let browser = Browser::open_url(&format!("http://{}/", service.address)).await;
-    let token = alice.session_token.as_ref().unwrap().expose_secret();
-    browser.add_cookie("session", token).await;
-    (store, service, alice, browser)
+    let session = alice.session.clone();
+    let browser = Browser::open_url(&service.log_in_url(alice)).await;
+    (store, service, session, browser)
 }
 
 /// Waits until an expression of the page is true.
@@ -65,7 +63,7 @@ async fn event_source_stops_after_the_session_has_ended() {
     let (_, service, alice, browser) = start().await;
     browser.run(OPEN_EVENTS, []).await;
     wait_until(&browser, "ticks.length > 5").await;
-    service.accounts.log_out(&alice.session, ClientInfo::default()).await.unwrap();
+    service.accounts.log_out(&alice, ClientInfo::default()).await.unwrap();
     wait_until(&browser, "ends.length === 1").await;
     // It reconnects, is rejected with 401, and gives up.
     wait_until(&browser, "source.readyState === EventSource.CLOSED").await;
@@ -91,7 +89,7 @@ async fn event_source_reconnects_to_another_node_after_a_shutdown() {
     assert_eq!(ends[0][0], "server_shutdown");
     let before = ends[0][1].as_u64().unwrap();
     wait_until(&browser, &format!("ticks.length > {}", before + 5)).await;
-    other.accounts.log_out(&alice.session, ClientInfo::default()).await.unwrap();
+    other.accounts.log_out(&alice, ClientInfo::default()).await.unwrap();
     wait_until(&browser, "source.readyState === EventSource.CLOSED").await;
     assert_eq!(
         read(&browser, "ends.map(([code]) => code)").await,
@@ -105,7 +103,7 @@ async fn web_socket_is_closed_with_the_session() {
     let (_, service, alice, browser) = start().await;
     browser.run(OPEN_SOCKET, []).await;
     wait_until(&browser, "echoed > 5").await;
-    service.accounts.log_out(&alice.session, ClientInfo::default()).await.unwrap();
+    service.accounts.log_out(&alice, ClientInfo::default()).await.unwrap();
     wait_until(&browser, "closing !== null").await;
     let closed = read(&browser, "closing").await;
     assert_eq!(

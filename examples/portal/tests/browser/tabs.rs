@@ -11,11 +11,11 @@ use crate::wait_for;
 const REFRESH_AT: &str = "
     const [time, withLocks] = arguments;
     if (!withLocks) Object.defineProperty(navigator, 'locks', { value: undefined });
-    return import('/page/tokens.js').then((tokens) => {
-        const { accessToken, refreshToken } = tokens.current();
+    return import('/page/login.js').then((login) => {
+        const { id } = login.current();
         window.refresh = new Promise((done) => setTimeout(done, time - Date.now()))
-            .then(() => tokens.refreshSession(accessToken))
-            .then((record) => ({ used: refreshToken, next: record.refreshToken }));
+            .then(() => login.refreshSession(id))
+            .then((record) => ({ used: id, next: record.id, session: record.sessionId }));
     })";
 
 #[tokio::test]
@@ -35,13 +35,20 @@ async fn concurrent_refreshes_of_tabs_keep_session() {
 }
 
 #[tokio::test]
-async fn returns_same_successor_to_tabs_without_locks() {
+async fn concurrent_refreshes_without_locks_keep_session() {
     let portal = Portal::start(&[]);
     let browser = Browser::open(&portal).await;
     let (tabs, audit) = (open_two_tabs(&portal, &browser).await, portal.log_in_admin().await);
+    let before = browser.token_cookies().await;
     let refreshed = refresh_concurrently(&browser, &tabs, false).await;
-    assert_eq!(refreshed[0], refreshed[1]);
+    assert_eq!(refreshed[0]["session"], refreshed[1]["session"]);
     assert_eq!(audit.count("token.refresh", ADMIN).await, 2);
+    // Both have received the same successor, of which the browser has one copy.
+    let after = browser.token_cookies().await;
+    assert_eq!((before.len(), after.len()), (3, 3));
+    assert_ne!(before["__Secure-kleidia-refresh"], after["__Secure-kleidia-refresh"]);
+    let refreshed = refresh_concurrently(&browser, &tabs, true).await;
+    assert_eq!(refreshed[0], refreshed[1]);
     assert_signed_in(&browser, &tabs, &audit).await;
     browser.close().await;
 }
@@ -51,11 +58,10 @@ async fn tabs_refresh_before_token_expires() {
     let portal = Portal::start(&["--access-ttl", "4s"]);
     let browser = Browser::open(&portal).await;
     let tabs = open_two_tabs(&portal, &browser).await;
-    let token = "return JSON.parse(localStorage.getItem('portal.session')).refreshToken";
+    let id = "return JSON.parse(localStorage.getItem('portal.session')).id";
     for _ in 0..3 {
-        let used = browser.run(token, []).await;
-        wait_for("a refresh", || async { (browser.run(token, []).await != used).then_some(()) })
-            .await;
+        let used = browser.run(id, []).await;
+        wait_for("a refresh", || async { (browser.run(id, []).await != used).then_some(()) }).await;
     }
     assert_signed_in(&browser, &tabs, &portal.log_in_admin().await).await;
     browser.close().await;

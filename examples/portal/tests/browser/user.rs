@@ -76,9 +76,9 @@ async fn changes_password() {
     assert_eq!(status, StatusCode::UNAUTHORIZED);
 
     // The page has a new session that can be refreshed, and the old one has ended.
-    let refresh = "return import('/page/tokens.js').then(async (tokens) => {
-        const { accessToken } = tokens.current();
-        return (await tokens.refreshSession(accessToken)).accessToken !== accessToken; })";
+    let refresh = "return import('/page/login.js').then(async (login) => {
+        const { id } = login.current();
+        return (await login.refreshSession(id)).id !== id; })";
     assert_eq!(browser.run(refresh, []).await, true);
     browser.press("Sessions").await;
     browser.assert_view("Sessions").await;

@@ -1,23 +1,22 @@
-// The tokens of the session, which all tabs share, and their refresh.
+// The login of this browser, which all tabs share, and its refresh.
 //
-// Where they are stored, and why:
-// - There is one copy, in `localStorage`. A refresh token is used once, and reuse revokes the session.
-//   Copies in the memory or the `sessionStorage` of each tab are outdated as soon as another tab
-//   refreshes, and using one would end the session in all tabs.
-// - An HttpOnly cookie would be safer, but this API accepts only bearer tokens, and therefore needs no
-//   protection against cross-site request forgery.
-// - Any script of this origin can read them. So no other script runs: the Content-Security-Policy
-//   forbids it, and this page never makes markup from text.
-// - They don't outlive the tabs: the first tab that opens deletes them, unless it was reloaded or
+// Where it is, and why:
+// - The tokens are in cookies that no script can read (`HttpOnly`), and that the browser sends to this
+//   server only. A script that got into this page could use the session while the page is open, but could
+//   not take it away. No other script runs either: the Content-Security-Policy forbids it, and this page
+//   never makes markup from text.
+// - The record in `localStorage` says who is signed in, and when to refresh. It has no token.
+// - It doesn't outlive the tabs: the first tab that opens ends the session, unless it was reloaded or
 //   restored, or a hidden one ended in the last hours without being closed: it may have been discarded.
-//   So closing the page signs the user out in this browser, also if a tab crashed that was visible, and
-//   after some hours if one crashed that was hidden. Without locks (see below), it does not.
-// - If they can't be stored, they are in the memory of the tab: see `store.js`.
-// - A tab refreshes under a lock, and reads the token under it. For browsers without locks, and while
-//   stores synchronise, the server has a grace period: it returns the same successor for a token that
-//   was used some seconds ago.
+//   So closing the page signs the user out in this browser when the page is next opened, also if a tab
+//   crashed that was visible, and after some hours if one crashed that was hidden.
+// - No script can delete the cookies, so only the server can sign this browser out. If it is unreachable,
+//   the record is deleted, and a mark stays until the server has ended the session: see `endPending`.
+// - If the record can't be stored, it is in the memory of the tab: see `store.js`.
+// - A tab refreshes under a lock. While stores synchronise, the server has a grace period: it returns the
+//   same successor for a token that was used some seconds ago.
 
-import { ApiError, send } from "/page/http.js";
+import { ApiError, connection, send } from "/page/http.js";
 import * as store from "/page/store.js";
 
 const TAB_LOCK = "portal.tab.";
@@ -30,34 +29,34 @@ const MAX_DELAY = 3600_000;
 /** Dispatches `change` after a sign-in, a refresh or a sign-out, here or in another tab. */
 export const changes = new EventTarget();
 
-/** The stored session, or `null`. */
+/** The record of the login, or `null`: `{ id, sessionId, user, refreshAt }`. Each refresh changes `id`. */
 export const current = store.read;
 
-/** Stores the tokens of a login or a refresh. */
+/** Stores the record of a login or a refresh. */
 export function keep(response) {
   const lifetime = response.expires_in * 1000;
   const record = {
-    accessToken: response.access_token,
-    refreshToken: response.refresh_token,
+    id: `${Date.now()}-${Math.random()}`,
     sessionId: response.session_id,
     user: response.user,
     // A minute before expiry, or a quarter of a short lifetime, by this machine's clock.
     refreshAt: Date.now() + lifetime - Math.min(60_000, lifetime / 4),
   };
   store.write(record);
+  store.setEnding(false);
   dispatchChange();
   return record;
 }
 
-/** Deletes the tokens; `why` is the code of the error, if there was one. */
+/** Deletes the record; `why` is the code of the error, if there was one. */
 export function forget(why = null) {
   store.remove(why);
   dispatchChange(why);
 }
 
-/** Deletes the tokens, unless another tab has refreshed them. */
-export function forgetRejected(accessToken, why) {
-  if (current()?.accessToken === accessToken) forget(why);
+/** Deletes the record, unless another tab has refreshed the session. */
+export function forgetRejected(id, why) {
+  if (current()?.id === id) forget(why);
 }
 
 /** Runs `work` while no other tab runs its own. */
@@ -78,22 +77,21 @@ export async function withLock(work) {
   }
 }
 
-/** The session with an access token that does not expire soon, or `null`. */
+/** The record of a session that does not expire soon, or `null`. */
 export async function validSession() {
   const record = current();
   if (!record || Date.now() < record.refreshAt) return record;
-  return refreshSession(record.accessToken);
+  return refreshSession(record.id);
 }
 
-/** The session with another access token than `used`, or `null`. */
+/** The record with another `id` than `used`, or `null`. */
 export function refreshSession(used) {
   return withLock(async () => {
     const record = current();
     // Another tab refreshed or signed out while this one waited.
-    if (!record || record.accessToken !== used) return record;
+    if (!record || record.id !== used) return record;
     try {
-      const body = { refresh_token: record.refreshToken };
-      return keep(await send("POST", "/api/auth/refresh", { body }));
+      return keep(await refresh());
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) forget(error.code);
       throw error;
@@ -101,7 +99,57 @@ export function refreshSession(used) {
   });
 }
 
-/** Initialises the tab: deletes the tokens of closed tabs, and schedules the refresh. */
+/** Ends the session, or marks it as to be ended; resolves with whether the server has ended it. */
+export function end() {
+  return withLock(async () => {
+    // For the case that this page is closed meanwhile.
+    store.setEnding(true);
+    const isEnded = await endMarked();
+    // Before others have the lock: they would say that the session was ended elsewhere.
+    forget();
+    return isEnded;
+  });
+}
+
+/** Ends the session of a browser that was signed out while the server was unreachable. */
+export function endPending() {
+  return store.isEnding() ? withLock(endMarked) : true;
+}
+
+/** Ends the session that is marked; resolves with whether that is done. Call it under the lock. */
+export async function endMarked() {
+  // Another tab has done it, or has signed in since.
+  if (!store.isEnding()) return true;
+  try {
+    await endSession();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return false;
+  }
+  store.setEnding(false);
+  return true;
+}
+
+async function endSession() {
+  const logOut = () => send("POST", "/api/auth/logout");
+  try {
+    return await logOut();
+  } catch (error) {
+    if (error.status !== 401) throw error;
+  }
+  try {
+    // The access token may have expired before the session.
+    await refresh();
+  } catch (error) {
+    if (error.status === 401) return;
+    throw error;
+  }
+  await logOut();
+}
+
+const refresh = () => send("POST", "/api/auth/refresh", { body: { cookies: true } });
+
+/** Initialises the tab: ends the session of closed tabs, and schedules the refresh. */
 export async function open() {
   holdLock(store.openTab(await openTabs()));
   store.mark();
@@ -111,7 +159,9 @@ export async function open() {
   });
   // Timers stand still while a machine or a tab sleeps.
   document.addEventListener("visibilitychange", schedule);
+  connection.addEventListener("back", endPending);
   schedule();
+  endPending();
 }
 
 /** The names of the open tabs, or `null` if the browser doesn't say. */
