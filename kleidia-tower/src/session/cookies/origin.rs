@@ -47,10 +47,9 @@ fn is_allowed(head: &RequestHead<'_>, trusted: &[WebOrigin]) -> bool {
         return true;
     }
     match (site.map(HeaderValue::as_bytes), origin) {
-        // `Origin` may be `null` then, under the policy `no-referrer` of the page.
-        (Some(b"same-origin"), _) => true,
-        // The user opened an address, rather than a page.
-        (Some(b"none"), None) => true,
+        // `Origin` may be `null` with `same-origin`, under the policy `no-referrer` of the page. With `none`,
+        // the user opened an address, rather than a page.
+        (Some(b"same-origin"), _) | (Some(b"none"), None) => true,
         // Not a secure context, or a WebSocket of Chromium.
         (None | Some(b"none"), Some(origin)) => is_own(head, origin),
         // Without both, it is not from a browser, or a proxy has removed them.
@@ -106,7 +105,7 @@ fn describe(headers: &HeaderMap, name: &HeaderName) -> String {
     match (values.next(), values.next()) {
         (None, _) => "missing".to_owned(),
         (Some(value), None) => {
-            log_text_up_to(MAX_CHARACTERS, String::from_utf8_lossy(value.as_bytes())).to_string()
+            log_text_up_to(MAX_CHARACTERS, String::from_utf8_lossy(value.as_bytes()))
         }
         (Some(_), Some(_)) => "repeated".to_owned(),
     }
