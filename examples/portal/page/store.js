@@ -115,9 +115,10 @@ function abandon() {
   remove();
 }
 
+/** Whether there is no room for a record. */
 function isFull() {
   const probe = () => {
-    localStorage.setItem(ENDING + ".probe", "");
+    localStorage.setItem(ENDING + ".probe", "x".repeat(1000));
     localStorage.removeItem(ENDING + ".probe");
     return true;
   };
