@@ -73,7 +73,10 @@ pub enum Rejection {
     /// The principal does not meet the requirement.
     #[error(transparent)]
     PermissionDenied(Denial),
-    /// The account to be changed is disabled.
+    /// The account to be erased is enabled.
+    #[error("user enabled")]
+    UserEnabled,
+    /// The account to be changed is disabled or erased.
     #[error("user disabled")]
     UserDisabled,
     /// Another account has, or had, the user name.
@@ -145,7 +148,7 @@ impl Rejection {
     /// | `permission_denied`, `password_expired`, `cross_origin` | 403 |
     /// | `not_found` | 404 |
     /// | `method_not_allowed` | 405 |
-    /// | `name_taken`, `user_disabled`, `last_admin` | 409 |
+    /// | `name_taken`, `user_disabled`, `user_enabled`, `last_admin` | 409 |
     /// | `password_rejected`, `current_password_wrong` | 422 |
     /// | `rate_limited` | 429 |
     /// | `busy`, `unavailable` | 503 |
@@ -184,6 +187,9 @@ impl Rejection {
             }
             Self::UserDisabled => {
                 Problem::new(StatusCode::CONFLICT, "user_disabled", "The user is disabled")
+            }
+            Self::UserEnabled => {
+                Problem::new(StatusCode::CONFLICT, "user_enabled", "The user is enabled")
             }
             Self::WrongCurrentPassword => Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,

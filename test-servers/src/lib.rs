@@ -1,4 +1,4 @@
-//! Starts the servers that tests and benchmarks need: PostgreSQL and Redis from Debian's packages,
+//! Starts the servers that tests and benchmarks need: PostgreSQL, Redis and SMTP from Debian's packages,
 //! OpenBao and Envoy.
 //!
 //! Each server listens on 127.0.0.1, keeps its data in a directory of its own, and ends with the
@@ -11,6 +11,7 @@ mod envoy;
 mod openbao;
 mod postgres;
 mod redis;
+mod smtp;
 
 use std::net::TcpListener;
 
@@ -18,6 +19,7 @@ pub use envoy::EnvoyServer;
 pub use openbao::OpenBaoServer;
 pub use postgres::PostgresServer;
 pub use redis::RedisServer;
+pub use smtp::SmtpServer;
 
 /// The example of this crate's README, which has to compile.
 #[cfg(doctest)]

@@ -11,7 +11,7 @@ use crate::step::{cargo, output, run};
 type Program = (&'static str, &'static str);
 
 /// The programs that tests start.
-pub(crate) const TESTS: [Program; 15] = [
+pub(crate) const TESTS: [Program; 16] = [
     ("named", "bind9"),
     ("dnssec-signzone", "bind9-utils"),
     ("openssl", "openssl"),
@@ -27,6 +27,7 @@ pub(crate) const TESTS: [Program; 15] = [
     ("nginx", "nginx"),
     ("caddy", "caddy"),
     ("haproxy", "haproxy"),
+    ("aiosmtpd", "python3-aiosmtpd"),
 ];
 
 const POSTGRES: &str = "postgresql";

@@ -57,8 +57,12 @@ impl Transactional for RedbStore {
 
     async fn read_profiles(&self, users: &[UserId]) -> Result<Vec<(UserId, Profile)>, StoreError> {
         let profiles = self.read()?.open_table(PROFILES).map_err(unavailable)?;
-        let found = users.iter().map(|user| Ok((*user, personal::profile(&profiles, *user)?)));
-        found.collect()
+        let mut found = Vec::new();
+        for user in users {
+            let profile = personal::profile(&profiles, *user)?;
+            found.extend((profile != Profile::default()).then_some((*user, profile)));
+        }
+        Ok(found)
     }
 
     async fn read_users_by_email(

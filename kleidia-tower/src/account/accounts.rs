@@ -9,7 +9,8 @@ use std::time::Duration;
 use http_guard::stream::StreamSettings;
 use secrecy::SecretString;
 
-use super::{AccountError, AccountSettings};
+use super::code_delivery::RecoveryRequests;
+use super::{AccountError, AccountSettings, CodeDelivery};
 use crate::access_token::{Claims, KeyProvider, KeyRing, issue};
 use crate::audit::{AuditEvent, AuditSinks, AuditTrail, EventKind, Outcome};
 use crate::lockout::AttemptRecord;
@@ -88,6 +89,7 @@ struct Inner {
     breached: Option<Arc<dyn BreachedPasswords>>,
     audit: AuditTrail,
     policy: Arc<dyn PolicyProvider>,
+    recovery_requests: Option<RecoveryRequests>,
     logs_unknown_address: Arc<Once>,
     last_seen: LastSeenWriter,
     streams: SessionStreams,
@@ -133,6 +135,7 @@ impl Accounts {
             settings,
             breached: None,
             policy: Arc::new(Policy::default()),
+            recovery_requests: None,
             logs_unknown_address: Arc::new(Once::new()),
         }))
     }
@@ -176,6 +179,13 @@ impl Accounts {
     #[must_use]
     pub fn with_policy(self, policy: impl PolicyProvider) -> Self {
         self.with(|inner| inner.policy = Arc::new(policy))
+    }
+
+    /// Delivers the codes that users request themselves
+    /// ([`request_recovery`](Self::request_recovery)); none are delivered by default.
+    #[must_use]
+    pub fn with_code_delivery(self, delivery: impl CodeDelivery) -> Self {
+        self.with(|inner| inner.recovery_requests = Some(RecoveryRequests::new(delivery)))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -231,6 +241,10 @@ impl Accounts {
 
     pub(super) fn refresh_limiter(&self) -> &RateLimiter {
         &self.0.refreshes
+    }
+
+    pub(super) fn recovery_requests(&self) -> Option<&RecoveryRequests> {
+        self.0.recovery_requests.as_ref()
     }
 
     pub(super) fn breached(&self) -> Option<&dyn BreachedPasswords> {

@@ -58,7 +58,10 @@ pub enum AccountError {
     /// The account is disabled.
     #[error("account disabled")]
     AccountDisabled,
-    /// The account of another user is disabled, so the change is of no use.
+    /// The account is enabled, and only a disabled one is erased.
+    #[error("user enabled")]
+    UserEnabled,
+    /// The account of another user is disabled or erased, so the change is of no use.
     #[error("user disabled")]
     UserDisabled,
     /// No account has this id.
@@ -107,7 +110,8 @@ impl From<AccountChangeError> for AccountError {
         match error {
             AccountChangeError::UserNameTaken => Self::UserNameTaken,
             AccountChangeError::UserNotFound => Self::UserNotFound,
-            AccountChangeError::UserDisabled => Self::UserDisabled,
+            AccountChangeError::UserDisabled | AccountChangeError::UserErased => Self::UserDisabled,
+            AccountChangeError::UserEnabled => Self::UserEnabled,
             AccountChangeError::Roles(error) => Self::RoleChange(error),
         }
     }
@@ -185,6 +189,7 @@ impl From<AccountError> for Rejection {
             AccountError::CodeInvalid => Self::CodeInvalid,
             AccountError::AccountDisabled => Self::AccountDisabled,
             AccountError::UserDisabled => Self::UserDisabled,
+            AccountError::UserEnabled => Self::UserEnabled,
             AccountError::UserNotFound | AccountError::SessionNotFound => Self::NotFound,
             AccountError::Busy => Self::Busy,
             AccountError::Store(error) => Self::from(error),

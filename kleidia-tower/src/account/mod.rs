@@ -2,6 +2,7 @@
 
 mod accounts;
 mod administration;
+mod code_delivery;
 mod email_address;
 mod end_all_sessions;
 mod error;
@@ -13,16 +14,21 @@ mod password_change;
 mod password_verification;
 mod pending_attempt;
 mod profile;
+mod profile_store;
+mod profiles;
 mod record;
 mod recovery;
 mod recovery_store;
 mod refresh;
 mod sessions;
 mod settings;
+#[cfg(feature = "smtp")]
+mod smtp;
 mod store;
 mod unlock;
 
 pub use accounts::{Accounts, TokenSet};
+pub use code_delivery::{CodeDelivery, CodeMessage, DeliveryError};
 pub use email_address::{EmailAddress, EmailAddressError};
 pub use error::AccountError;
 pub use factor::{Factor, FactorKind, FactorLabel, FactorLabelError};
@@ -32,10 +38,13 @@ pub use one_time_code::{CodePurpose, OneTimeCode};
 pub use profile::{
     Attributes, AttributesError, DisplayName, DisplayNameError, Profile, ProfileEmail,
 };
+pub use profile_store::ProfileStore;
 pub use record::{Account, PasswordHash, StoredPassword};
 pub use recovery::{IssuedCode, RecoveryRequest};
 pub use recovery_store::{Recovery, RecoveryOutcome, RecoveryStore};
 pub use settings::AccountSettings;
+#[cfg(feature = "smtp")]
+pub use smtp::{SmtpDelivery, SmtpSecurity};
 pub use store::{
     AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount, PasswordChange,
 };

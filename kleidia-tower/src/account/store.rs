@@ -84,6 +84,12 @@ pub enum AccountChangeError {
     /// The account is disabled.
     #[error("account disabled")]
     UserDisabled,
+    /// The account is enabled, and only a disabled one is erased.
+    #[error("account enabled")]
+    UserEnabled,
+    /// The personal data of the account is erased, so it stays as it is.
+    #[error("account erased")]
+    UserErased,
     /// No account has this id.
     #[error("user not found")]
     UserNotFound,

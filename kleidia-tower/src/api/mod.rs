@@ -40,6 +40,7 @@ mod device_token;
 mod events;
 mod health;
 mod path;
+mod profile;
 mod query;
 mod recovery;
 mod rejection;

@@ -1,4 +1,4 @@
-//! `/auth/recover` and recovery codes: the owner of an account sets a password with a one-time code.
+//! `/auth/recover`, `/auth/recovery` and recovery codes: the owner of an account sets a password with a one-time code.
 
 use axum::extract::State;
 use axum::routing::{MethodRouter, post};
@@ -23,6 +23,13 @@ struct RecoverBody {
     username: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestBody {
+    /// A user name, or a mail address.
+    username: String,
+}
+
 /// A one-time code, which is shown once.
 #[derive(Serialize)]
 pub(super) struct CodeResponse {
@@ -32,7 +39,9 @@ pub(super) struct CodeResponse {
 
 /// Adds the routes that need no session.
 pub(super) fn public_routes(login_limit: &RateLimitLayer) -> Router<Accounts> {
-    Router::new().route("/auth/recover", post(recover).route_layer(login_limit.clone()))
+    Router::new()
+        .route("/auth/recover", post(recover).route_layer(login_limit.clone()))
+        .route("/auth/recovery", post(request).route_layer(login_limit.clone()))
 }
 
 /// Returns the route of an admin.
@@ -47,6 +56,16 @@ async fn recover(
 ) -> Result<StatusCode, ApiRejection> {
     accounts.recover(RecoveryRequest { code, user_name: username, password, client }).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Responds alike whether there is such an account or not.
+async fn request(
+    State(accounts): State<Accounts>,
+    client: ClientInfo,
+    JsonBody(RequestBody { username }): JsonBody<RequestBody>,
+) -> StatusCode {
+    accounts.request_recovery(&username, client);
+    StatusCode::ACCEPTED
 }
 
 async fn issue(

@@ -16,7 +16,9 @@ use http_guard::RejectionRenderer;
 use super::browser_cookies::ApiCookies;
 use super::health::HealthChecks;
 use super::rejection::{ApiRejection, render};
-use super::{ApiRoutes, audit, authentication, body, events, recovery, sessions, users, whoami};
+use super::{
+    ApiRoutes, audit, authentication, body, events, profile, recovery, sessions, users, whoami,
+};
 use crate::account::Accounts;
 use crate::rate_limit::{Key, Limit, RateLimitLayer, SharedLimits, TrustedProxies};
 use crate::rbac::{Permission, Requirement};
@@ -28,13 +30,14 @@ use crate::{HealthError, Rejection, Responder};
 ///
 /// | route | requires |
 /// |---|---|
-/// | `POST /auth/login`, `POST /auth/refresh`, `POST /auth/recover`, `GET /health` | nothing |
+/// | `POST /auth/login`, `/auth/refresh`, `/auth/recover`, `/auth/recovery`, `GET /health` | nothing |
 /// | `POST /auth/logout`, `/auth/logout-all`, `/auth/password` | a session |
 /// | `GET /session`, `GET /session/events`, `DELETE /session/{id}`, `POST /session/{id}/register-agent` | a session; the user's own sessions only |
 /// | `GET /whoami` | a user or a workload |
 /// | `GET /users/{id}` | the user's own id, or `users:read` |
 /// | `GET /admin/users`, `POST /admin/users` | `users:read`, `users:create` |
 /// | `PATCH /admin/users/{id}`, `POST /admin/users/{id}/unlock` | `users:update`, `users:unlock` |
+/// | `GET`, `PUT /admin/users/{id}/profile`, `POST /admin/users/{id}/rename`, `/erase` | `users:read`, `users:update`, `users:update`, `users:erase` |
 /// | `POST /admin/users/{id}/recovery-code` | `users:recover`, and all that the roles of the user grant |
 /// | other roles than `user` for a new or newly enabled account, and changes of roles | also `roles:assign`, and all that the roles grant |
 /// | `DELETE /admin/users/{id}/sessions` | `sessions:revoke` |
@@ -311,6 +314,9 @@ impl Api {
             )
             .route("/admin/users/{id}/unlock", route(post(users::unlock), "users:unlock"))
             .route("/admin/users/{id}/sessions", sessions)
+            .merge(profile::routes(|route, permission| {
+                self.with_requirement(route, Requirement::permission(permission), None)
+            }))
     }
 }
 

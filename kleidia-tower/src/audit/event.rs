@@ -75,6 +75,12 @@ pub enum EventKind {
     RecoveryUsed,
     /// An account was created.
     UserCreated,
+    /// An account was renamed. The reason is the new name.
+    UserRenamed,
+    /// The personal data of an account was erased.
+    UserErased,
+    /// The profile of an account was replaced.
+    ProfileChanged,
     /// An account was disabled.
     UserDisabled,
     /// An account was enabled.
@@ -134,7 +140,7 @@ impl AuditIdentity {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::LoginSuccess,
         Self::LoginFailure,
         Self::LoginLocked,
@@ -151,6 +157,9 @@ impl EventKind {
         Self::RecoveryIssued,
         Self::RecoveryUsed,
         Self::UserCreated,
+        Self::UserRenamed,
+        Self::UserErased,
+        Self::ProfileChanged,
         Self::UserDisabled,
         Self::UserEnabled,
         Self::RoleChanged,
@@ -180,6 +189,9 @@ impl EventKind {
             Self::RecoveryIssued => "recovery.issued",
             Self::RecoveryUsed => "recovery.used",
             Self::UserCreated => "user.created",
+            Self::UserRenamed => "user.renamed",
+            Self::UserErased => "user.erased",
+            Self::ProfileChanged => "profile.changed",
             Self::UserDisabled => "user.disabled",
             Self::UserEnabled => "user.enabled",
             Self::RoleChanged => "role.changed",

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::UserName;
 use crate::rbac::RoleName;
 use crate::session::EndReason;
 use crate::visible_text::is_visible;
@@ -58,6 +59,8 @@ pub enum Reason {
         /// How many, on one node.
         streams: usize,
     },
+    /// An account got this name.
+    Renamed(UserName),
     /// Roles were assigned or changed.
     Roles {
         /// The roles before the change; empty for a new account.
@@ -131,6 +134,7 @@ impl fmt::Display for Reason {
             Self::StreamsEnded { code, streams } => write!(f, "{streams} streams: {code}"),
             Self::Roles { from, to } if from.is_empty() => f.write_str(&names(to)),
             Self::Roles { from, to } => write!(f, "{} -> {}", names(from), names(to)),
+            Self::Renamed(name) => f.write_str(name.as_str()),
             Self::MoreWithinMinute(count) => write!(f, "and {count} more within a minute"),
             Self::Policy(text) | Self::Override(OverrideReason(text)) => f.write_str(text),
         }

@@ -72,6 +72,10 @@ impl Permission {
         Self::new(name)
     }
 
+    pub(crate) fn built_in_destructive(name: &'static str) -> Self {
+        Self { is_destructive: true, ..Self::new(name) }
+    }
+
     fn new(name: &str) -> Self {
         let is_destructive = name.ends_with(":delete");
         Self { name: name.into(), is_destructive }

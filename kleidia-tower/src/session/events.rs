@@ -81,8 +81,10 @@ pub enum AccountChange {
     Enabled,
     /// The roles were replaced.
     Roles,
-    /// The password was replaced.
+    /// The password was replaced, or has to be.
     Password,
+    /// The account was renamed.
+    Name,
     /// More than 16 of its sessions were ended: the store has the reasons.
     SessionsEnded,
     /// It is unknown whether a change was committed. If it was, its own event may follow.
@@ -250,11 +252,12 @@ impl SessionEventReceiver {
 }
 
 impl AccountChange {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Disabled,
         Self::Enabled,
         Self::Roles,
         Self::Password,
+        Self::Name,
         Self::SessionsEnded,
         Self::Uncertain,
     ];
@@ -267,6 +270,7 @@ impl AccountChange {
             Self::Enabled => "enabled",
             Self::Roles => "roles",
             Self::Password => "password",
+            Self::Name => "name",
             Self::SessionsEnded => "sessions-ended",
             Self::Uncertain => "uncertain",
         }

@@ -39,6 +39,7 @@ async fn only_administration_spans_accounts() {
         "register_agent",
         "release_attempt",
         "replace_key",
+        "replace_profile",
         "require_password_change",
         "reserve_attempt",
         "rotate_refresh_token",
@@ -47,6 +48,8 @@ async fn only_administration_spans_accounts() {
     let expected = one.map(|name| (name, AccountScope::One)).into_iter().chain([
         ("create_account", AccountScope::Administration),
         ("issue_recovery_code", AccountScope::Administration),
+        ("rename", AccountScope::Administration),
+        ("erase", AccountScope::Administration),
         ("update_account", AccountScope::Administration),
         ("end_sessions_of_users", AccountScope::Administration),
         // Each row is on its own, so a store may spread them over transactions.

@@ -35,11 +35,12 @@ mod sqlite;
 mod transactional;
 mod transactional_accounts;
 mod transactional_failures;
+mod transactional_profiles;
 mod transactional_recovery;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod without_subscriber;
 
-use crate::account::{AccountStore, RecoveryStore};
+use crate::account::{AccountStore, ProfileStore, RecoveryStore};
 use crate::audit::AuditStore;
 use crate::lockout::FailureStore;
 use crate::session::SessionStore;
@@ -56,13 +57,19 @@ pub use purge::{PurgeStore, Retention};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteOptions, SqliteStore};
 
-/// A complete store. Every type that implements the six traits implements this one.
+/// A complete store. Every type that implements the seven traits implements this one.
 pub trait Store:
-    AccountStore + RecoveryStore + SessionStore + FailureStore + AuditStore + PurgeStore
+    AccountStore + ProfileStore + RecoveryStore + SessionStore + FailureStore + AuditStore + PurgeStore
 {
 }
 
 impl<T> Store for T where
-    T: AccountStore + RecoveryStore + SessionStore + FailureStore + AuditStore + PurgeStore
+    T: AccountStore
+        + ProfileStore
+        + RecoveryStore
+        + SessionStore
+        + FailureStore
+        + AuditStore
+        + PurgeStore
 {
 }

@@ -95,3 +95,64 @@ async fn session_is_only_for_the_required_change() {
     assert_eq!((status, &created["must_change_password"]), (201, &json!(true)));
     assert_eq!(created.get("recovery_code"), None);
 }
+
+#[tokio::test]
+async fn requested_recovery_tells_nothing() {
+    let fixture = Fixture::new().await;
+    for name in ["root", "nobody", "nobody@example.com", ""] {
+        let (status, body) = fixture.public_call("/auth/recovery", json!({"username": name})).await;
+        assert_eq!((status, body), (202, Value::Null), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn admin_changes_profile_and_name_and_erases() {
+    let policy = kleidia_tower::rbac::Policy::default();
+    let erase = "users:erase".parse().unwrap();
+    let policy = policy.with_role("eraser".parse().unwrap(), [erase]);
+    let fixture = Fixture::with_policy(policy).await;
+    let (id, bob) = fixture.user("bob", &["user"]).await;
+    let (_, eraser) = fixture.user("eve", &["eraser"]).await;
+    let path = format!("/admin/users/{id}");
+    let profile = format!("{path}/profile");
+    let new = json!({
+        "display_name": "Bob", "email": "bob@example.com", "email_verified": true,
+        "attributes": {"locale": "en"},
+    });
+    assert_eq!(fixture.admin_call(Method::PUT, &profile, new.clone()).await, (200, new.clone()));
+    assert_eq!(fixture.admin_call(Method::GET, &profile, json!({})).await, (200, new));
+    for (invalid, field) in [
+        (json!({"display_name": "a\u{202e}b"}), "display_name"),
+        (json!({"email": "bob@example.com\r\nBcc: eve@example.com"}), "email"),
+        (json!({"attributes": []}), "attributes"),
+        (json!({"attributes": {"a": "x".repeat(5000)}}), "attributes"),
+    ] {
+        let (status, problem) = fixture.admin_call(Method::PUT, &profile, invalid).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (400, &json!(field)), "{problem}");
+    }
+    assert_eq!(fixture.recovery_call(&bob, Method::GET, &profile, &json!({})).await.0, 403);
+
+    let rename = format!("{path}/rename");
+    let taken = fixture.admin_call(Method::POST, &rename, json!({"username": "root"})).await;
+    assert_eq!((taken.0, &taken.1["code"]), (409, &json!("name_taken")));
+    let renamed = fixture.admin_call(Method::POST, &rename, json!({"username": "robert"})).await;
+    assert_eq!(renamed.0, 204);
+    let (_, whoami) = fixture.recovery_call(&bob, Method::GET, "/whoami", &json!({})).await;
+    assert_eq!(whoami["username"], "robert");
+    let former = json!({"username": "bob", "password": PASSWORD});
+    assert_eq!(fixture.admin_call(Method::POST, "/admin/users", former).await.0, 409);
+
+    let erase = format!("{path}/erase");
+    let denied = fixture.admin_call(Method::POST, &erase, json!({})).await;
+    assert_eq!(denied.0, 403, "no wildcard grants it");
+    let enabled = fixture.recovery_call(&eraser, Method::POST, &erase, &json!({})).await;
+    assert_eq!((enabled.0, &enabled.1["code"]), (409, &json!("user_enabled")));
+    fixture.admin_call(Method::PATCH, &path, json!({"disabled": true})).await;
+    assert_eq!(fixture.recovery_call(&eraser, Method::POST, &erase, &json!({})).await.0, 204);
+    let (_, user) = fixture.admin_call(Method::GET, &format!("/users/{id}"), json!({})).await;
+    assert!(user["username"].as_str().unwrap().starts_with("erased-"), "{user}");
+    let (_, profile) = fixture.admin_call(Method::GET, &profile, json!({})).await;
+    assert_eq!((&profile["email"], &profile["display_name"]), (&Value::Null, &Value::Null));
+    let enabled = fixture.admin_call(Method::PATCH, &path, json!({"disabled": false})).await;
+    assert_eq!((enabled.0, &enabled.1["code"]), (409, &json!("user_disabled")));
+}

@@ -59,6 +59,7 @@ mod lockout;
 mod login;
 mod lookup;
 mod passwords;
+mod profiles;
 mod purge;
 mod races;
 mod recovery;
@@ -186,6 +187,10 @@ cases! {
         bounds_password_history
         password_change_revokes_expired_session
         concurrent_changes_replace_a_password_once;
+    profiles:
+        replaces_profile
+        renames_account
+        erases_disabled_account;
     purge:
         keeps_sessions_until_they_and_their_tokens_expire
         keeps_family_until_its_last_token_expires

@@ -46,7 +46,7 @@ fn recovered() -> Vec<Expected> {
 }
 
 impl StoreFixture {
-    async fn issue(&self, user: &Account, number: u8, second: i64) {
+    pub(super) async fn issue(&self, user: &Account, number: u8, second: i64) {
         let code = code(user.id, number, second);
         let done = self.store.issue_recovery_code(code, &operator(), &at(second)).await;
         let event = success(EventKind::RecoveryIssued);
@@ -76,7 +76,7 @@ impl StoreFixture {
         assert!(matches!(outcome, RecoveryOutcome::Invalid), "{outcome:?}");
     }
 
-    async fn has_code(&self, number: u8) -> bool {
+    pub(super) async fn has_code(&self, number: u8) -> bool {
         let found = self.store.one_time_code(&digest(number), CodePurpose::Recovery).await;
         found.expect("a result").is_some()
     }

@@ -60,6 +60,9 @@ pub(crate) async fn update_account(
         return commit_with_events(rows, Err(AccountChangeError::UserNotFound), Vec::new()).await;
     };
     let account = update.apply_to(&before);
+    if account.is_erased && !account.is_disabled {
+        return commit_with_events(rows, Err(AccountChangeError::UserErased), Vec::new()).await;
+    }
     if let Err(error) = check_update(rows, rules, &before, &account).await? {
         return commit_with_events(rows, Err(error.into()), Vec::new()).await;
     }

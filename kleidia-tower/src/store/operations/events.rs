@@ -44,6 +44,9 @@ fn session_event(recorded: &AuditEvent) -> Option<SessionEvent> {
         (EventKind::PasswordChanged | EventKind::PasswordExpired, ..) => {
             account_changed(AccountChange::Password)
         }
+        (EventKind::UserRenamed | EventKind::UserErased, ..) => {
+            account_changed(AccountChange::Name)
+        }
         _ => None,
     }
 }
