@@ -1,5 +1,7 @@
 //! `Rejection`: why a request is rejected, and the problem details that the client receives.
 
+mod sources;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -296,30 +298,6 @@ impl http_guard::Rejection for Rejection {
 
     fn is_missing_credentials(&self) -> bool {
         matches!(self, Self::MissingCredentials)
-    }
-}
-
-impl From<HashingError> for Rejection {
-    fn from(error: HashingError) -> Self {
-        match error {
-            HashingError::Busy => Self::Busy,
-            error => Self::PasswordHashing(Arc::new(error)),
-        }
-    }
-}
-
-impl From<StoreError> for Rejection {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Busy => Self::Busy,
-            error => Self::StoreUnavailable(error),
-        }
-    }
-}
-
-impl From<KeyError> for Rejection {
-    fn from(error: KeyError) -> Self {
-        Self::KeysUnavailable(Arc::new(error))
     }
 }
 
