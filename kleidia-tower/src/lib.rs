@@ -15,8 +15,11 @@ mod client_info;
 #[cfg(feature = "axum")]
 mod extract;
 mod id;
+mod instruments;
 mod invalid_field;
 pub mod lockout;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod opaque_token;
 pub mod password;
 mod principal;

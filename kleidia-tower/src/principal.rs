@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::access_token::ExtraClaims;
 use crate::audit::AuditIdentity;
 use crate::rbac::RoleName;
 #[cfg(feature = "kliento")]
@@ -20,7 +21,7 @@ pub struct Principal(Identity);
 
 #[derive(Clone, Debug)]
 enum Identity {
-    User(SessionView),
+    User(SessionView, ExtraClaims),
     #[cfg_attr(
         not(any(feature = "kliento", feature = "testing", test)),
         expect(dead_code, reason = "created from verified bundles")
@@ -41,8 +42,16 @@ struct Workload {
 
 impl Principal {
     /// Creates the principal of an active session, whose account is enabled.
-    pub(crate) const fn user(view: SessionView) -> Self {
-        Self(Identity::User(view))
+    pub(crate) fn user(view: SessionView) -> Self {
+        Self(Identity::User(view, ExtraClaims::default()))
+    }
+
+    /// Adds the claims that a hook has added to the access token.
+    pub(crate) fn with_extra_claims(mut self, claims: ExtraClaims) -> Self {
+        if let Identity::User(_, extra) = &mut self.0 {
+            *extra = claims;
+        }
+        self
     }
 
     /// Creates the principal of a workload whose bundle was verified, with the claims of its token.
@@ -87,7 +96,7 @@ impl Principal {
     #[must_use]
     pub const fn session(&self) -> Option<&SessionView> {
         match &self.0 {
-            Identity::User(view) => Some(view),
+            Identity::User(view, _) => Some(view),
             Identity::Workload(_) => None,
         }
     }
@@ -108,7 +117,7 @@ impl Principal {
     #[must_use]
     pub fn subject(&self) -> String {
         match &self.0 {
-            Identity::User(view) => view.account.id.to_string(),
+            Identity::User(view, _) => view.account.id.to_string(),
             Identity::Workload(workload) => workload.subject.clone(),
         }
     }
@@ -117,7 +126,7 @@ impl Principal {
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.0 {
-            Identity::User(view) => view.account.name.as_str(),
+            Identity::User(view, _) => view.account.name.as_str(),
             Identity::Workload(workload) => &workload.subject,
         }
     }
@@ -126,7 +135,7 @@ impl Principal {
     #[must_use]
     pub fn roles(&self) -> &BTreeSet<RoleName> {
         match &self.0 {
-            Identity::User(view) => &view.account.roles,
+            Identity::User(view, _) => &view.account.roles,
             Identity::Workload(workload) => &workload.roles,
         }
     }
@@ -135,8 +144,18 @@ impl Principal {
     #[must_use]
     pub fn claims(&self) -> Option<&BTreeMap<String, String>> {
         match &self.0 {
-            Identity::User(_) => None,
+            Identity::User(..) => None,
             Identity::Workload(workload) => Some(&workload.claims),
+        }
+    }
+
+    /// Returns the claims that a [hook](crate::account::AccountHooks::access_token_claims) has added
+    /// to the access token of a user; `None` for workloads. They are as old as the token.
+    #[must_use]
+    pub const fn extra_claims(&self) -> Option<&ExtraClaims> {
+        match &self.0 {
+            Identity::User(_, claims) => Some(claims),
+            Identity::Workload(_) => None,
         }
     }
 

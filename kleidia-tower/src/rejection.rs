@@ -1,5 +1,6 @@
 //! `Rejection`: why a request is rejected, and the problem details that the client receives.
 
+mod problems;
 mod sources;
 
 use std::sync::Arc;
@@ -9,8 +10,10 @@ use http::{HeaderMap, StatusCode};
 use http_guard::{Problem, Rejection as _, RejectionRenderer};
 use serde_json::{Map, Value, json};
 
+use self::problems::{access_token_problem, malformed_request, session_problem, unavailable};
 use crate::InvalidField;
 use crate::access_token::{AccessTokenError, KeyError};
+use crate::account::HookDenial;
 use crate::password::{HashingError, PasswordViolation, join_violations};
 use crate::rbac::Denial;
 use crate::store::StoreError;
@@ -81,6 +84,9 @@ pub enum Rejection {
     /// The account to be changed is disabled or erased.
     #[error("user disabled")]
     UserDisabled,
+    /// A hook of the service denies the operation. The response contains its code.
+    #[error(transparent)]
+    Denied(HookDenial),
     /// Another account has, or had, the user name.
     #[error("user name already exists")]
     NameTaken,
@@ -147,7 +153,7 @@ impl Rejection {
     /// |---|---|
     /// | `malformed_request`, `ambiguous_credentials` | 400 |
     /// | `invalid_credentials`, `token_invalid`, `token_expired`, `session_expired`, `account_disabled`, `refresh_invalid`, `refresh_reused`, `code_invalid` | 401 |
-    /// | `permission_denied`, `password_expired`, `cross_origin` | 403 |
+    /// | `permission_denied`, `password_expired`, `cross_origin`, `denied` | 403 |
     /// | `not_found` | 404 |
     /// | `method_not_allowed` | 405 |
     /// | `name_taken`, `user_disabled`, `user_enabled`, `last_admin` | 409 |
@@ -263,6 +269,7 @@ impl http_guard::Rejection for Rejection {
             Self::PermissionDenied(_) => {
                 Problem::forbidden("permission_denied", "Permission denied")
             }
+            Self::Denied(_) => Problem::forbidden("denied", "The service denies this"),
             _ => self.request_problem(),
         }
     }
@@ -290,6 +297,10 @@ impl http_guard::Rejection for Rejection {
                     .map(|violation| InvalidField::password(field, violation).to_json());
                 fields.collect()
             }
+            Self::Denied(denial) => {
+                members.insert("denial".to_owned(), denial.code().into());
+                return members;
+            }
             _ => return members,
         };
         members.insert("errors".to_owned(), Value::Array(fields));
@@ -304,31 +315,4 @@ impl http_guard::Rejection for Rejection {
 /// Renders rejections as the layers of this crate do by default.
 pub(crate) fn default_renderer() -> RejectionRenderer<Rejection> {
     RejectionRenderer::new("Bearer", "kleidia")
-}
-
-fn access_token_problem(error: &AccessTokenError) -> Problem {
-    match error {
-        AccessTokenError::Expired(_) => {
-            session_problem("token_expired", "The access token has expired")
-        }
-        AccessTokenError::Invalid(_) => {
-            session_problem("token_invalid", "The access token is not valid")
-        }
-        AccessTokenError::Lifetime(_)
-        | AccessTokenError::Random(_)
-        | AccessTokenError::Provider(_) => unavailable(),
-    }
-}
-
-const fn session_problem(code: &'static str, detail: &'static str) -> Problem {
-    Problem::unauthorized(code, detail).with_challenge_error("invalid_token")
-}
-
-const fn malformed_request(detail: &'static str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
-}
-
-const fn unavailable() -> Problem {
-    let detail = "The service is temporarily unavailable";
-    Problem::unavailable("unavailable", detail, Duration::from_secs(5))
 }

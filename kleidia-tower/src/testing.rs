@@ -46,6 +46,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::access_token::ExtraClaims;
 use crate::account::Account;
 use crate::rbac::{Permit, RoleName};
 use crate::session::{AuthMethods, Session, SessionView};
@@ -88,6 +89,12 @@ pub fn session(name: UserName, roles: impl IntoIterator<Item = RoleName>) -> Ses
 #[must_use]
 pub fn user(view: SessionView) -> Principal {
     Principal::user(view)
+}
+
+/// Returns the principal of a user whose access token has the claims of a hook.
+#[must_use]
+pub fn user_with_claims(view: SessionView, claims: ExtraClaims) -> Principal {
+    Principal::user(view).with_extra_claims(claims)
 }
 
 /// Returns the principal of a workload, such as `alice@example.com`.

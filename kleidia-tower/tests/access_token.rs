@@ -230,6 +230,7 @@ fn rejects_other_claims() {
         ("ext", json!(null), InvalidTokenReason::Claims),
         ("ext", json!("aud"), InvalidTokenReason::Claims),
         ("ext", json!(["aud"]), InvalidTokenReason::Claims),
+        ("ext", json!({"claims": ["aud"]}), InvalidTokenReason::Claims),
     ] {
         let mut claims = claims.clone();
         claims[member] = value;
@@ -257,13 +258,23 @@ fn ignores_claims_in_ext() {
 }
 
 #[test]
+fn reads_claims_of_the_service() {
+    // A later version may have other bounds, and reserve other names.
+    let mut claims: Value = serde_json::from_str(&claims_text()).unwrap();
+    claims["ext"] = json!({"later": 1, "claims": {"iss": "other", "long": "x".repeat(2000)}});
+    let verified = verify_at(&ring(&["a"]), &sign(HEADER, &claims.to_string()), NOW).unwrap();
+    assert_eq!(json!(verified.extra()), claims["ext"]["claims"]);
+}
+
+#[test]
 fn rejects_duplicate_members() {
     for member in [r#""alg":"HS256""#, r#""typ":"at+jwt""#, r#""kid":"a""#, r#""kid":"b""#] {
         let header = HEADER.replacen('{', &format!("{{{member},"), 1);
         let token = sign(&header, &claims_text());
         assert_eq!(rejection(&token), InvalidTokenReason::Malformed, "{header}");
     }
-    for member in [r#""user_id":7"#, r#""exp":1795372380"#, r#""iss":"kleidia""#] {
+    let twice = r#""ext":{"claims":{},"claims":{}}"#;
+    for member in [r#""user_id":7"#, r#""exp":1795372380"#, r#""iss":"kleidia""#, twice] {
         let claims = claims_text().replacen('{', &format!("{{{member},"), 1);
         let token = sign(HEADER, &claims);
         assert_eq!(rejection(&token), InvalidTokenReason::Claims, "{claims}");

@@ -10,6 +10,7 @@ mod create_admin;
 mod database;
 mod end_sessions;
 mod limits;
+mod metrics;
 mod page;
 mod routes;
 mod service;

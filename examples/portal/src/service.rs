@@ -26,6 +26,7 @@ use tokio::net::TcpListener;
 
 use crate::arguments::AuditFiles;
 use crate::database::{Database, Location};
+use crate::metrics::Metrics;
 use crate::settings::{Period, Settings};
 use crate::{BoxError, create_admin, limits, routes, session_cache, vault};
 
@@ -64,6 +65,8 @@ pub(crate) async fn run(
 ) -> Result<(), BoxError> {
     let mut shutdown = pin!(shutdown_signal()?);
     let limits = limits::shared_limits(settings)?;
+    // Before anything that is counted.
+    let metrics = Metrics::start(settings.metrics).await?;
     // A server that does not respond must not delay the end.
     let service = tokio::select! {
         service = start(location, files, settings, demo, limits.as_ref()) => service?,
@@ -84,7 +87,7 @@ pub(crate) async fn run(
     if let Some(limits) = &limits {
         api = api.with_shared_limits(limits);
     }
-    let routes = routes::router(api, settings)?;
+    let routes = metrics.layer(routes::router(api, settings)?);
     let address = settings.listen.unwrap_or(DEFAULT_ADDRESS);
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| format!("failed to listen on {address}: {error}"))?;
@@ -95,7 +98,7 @@ pub(crate) async fn run(
         // Their clients reconnect to another node. Otherwise the shutdown would wait for them.
         accounts.shut_down_streams();
     };
-    let summary = server.serve(listener, routes, shutdown).await;
+    let summary = metrics.serve_during(server.serve(listener, routes, shutdown)).await;
     tracing::info!(dropped_requests = summary.dropped_requests(), "stopped");
     if tokio::time::timeout(CLOSE_TIMEOUT, service.close(Some(cleanup))).await.is_err() {
         tracing::warn!("stopped before all pending writes and audit records were done");

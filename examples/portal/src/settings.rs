@@ -27,6 +27,13 @@ pub(crate) struct Settings {
     #[serde(deserialize_with = "socket_address")]
     pub(crate) listen: Option<SocketAddr>,
 
+    /// The address of `GET /metrics`, in Prometheus' text format; port 0 is any free one [default: none]
+    ///
+    /// Anyone who can connect can read the metrics, so use an address that is not public.
+    #[arg(long, value_name = "ADDR", value_parser = parse_socket_address)]
+    #[serde(deserialize_with = "socket_address")]
+    pub(crate) metrics: Option<SocketAddr>,
+
     /// How long an access token is valid, such as 10s, 30m, 2h: at most as long as a session
     /// [default: 30m]
     #[arg(long, value_name = "DURATION")]
@@ -278,6 +285,7 @@ impl Settings {
         }
         Self {
             listen: self.listen.or(file.listen),
+            metrics: self.metrics.or(file.metrics),
             access_ttl: self.access_ttl.or(file.access_ttl),
             login_ttl: self.login_ttl.or(file.login_ttl),
             max_sessions: self.max_sessions.or(file.max_sessions),

@@ -27,6 +27,7 @@ mod api {
     mod live_events;
     mod lockout;
     mod login;
+    mod metrics;
     mod nodes;
     mod password;
     mod permissions;

@@ -16,6 +16,7 @@ use super::state::{Micros, StreamState, micros, now};
 use super::sweeper::Sweeper;
 use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 use super::{OpenStream, StreamCheck, StreamEnd, StreamSettings};
+use crate::stream::instruments::{add_open_streams, count_ended_streams};
 use crate::telemetry::isolate;
 
 /// The open streams of a registry.
@@ -114,6 +115,7 @@ impl<C: StreamCheck> Inner<C> {
             return Err(StreamEnd::TOO_MANY_STREAMS);
         }
         stream.set_counted();
+        add_open_streams(1.0);
         Ok(())
     }
 
@@ -142,6 +144,9 @@ impl<C: StreamCheck> Inner<C> {
         }
         // What the layer knows of the stream may take the lock when it is dropped.
         drop(shard);
+        if closed.is_some() && stream.is_counted() {
+            add_open_streams(-1.0);
+        }
         drop(closed);
     }
 
@@ -212,6 +217,7 @@ impl<C: StreamCheck> Inner<C> {
         let ended: Vec<_> = streams.iter().filter(|stream| stream.set_end(end)).cloned().collect();
         if !ended.is_empty() {
             isolate(|| self.check.on_end(principal, key, &ended, end));
+            count_ended_streams(ended.len(), end);
         }
         ended.len()
     }

@@ -66,6 +66,7 @@ mod entries;
 mod extract;
 mod format;
 mod group;
+pub(crate) mod instruments;
 mod open_stream;
 mod registry;
 mod request_stream;

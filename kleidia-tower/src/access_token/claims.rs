@@ -1,22 +1,24 @@
 //! The claims of access tokens.
 
-use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use jiff::fmt::serde::timestamp::second::required as second;
-use serde::de::IgnoredAny;
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{AccessTokenError, InvalidTokenReason};
+use super::{AccessTokenError, ExtraClaims, InvalidTokenReason};
 use crate::{SessionId, Timestamp, UserId, time};
 
 /// The claims of an access token: those of a new one, or of one that [`verify`](super::verify)
 /// accepts.
 ///
 /// The token's `iss` is [`Self::ISSUER`], and its `sub` is the user's id as text. A token may also
-/// have an object `ext`, whose members are ignored. A later version of this crate puts claims there
-/// that an earlier one may ignore, so that nodes can be replaced one by one. Claims that restrict a
-/// token are not in `ext`, so an earlier version rejects them.
+/// have an object `ext`, whose other members than `claims` are ignored. A later version of this crate
+/// puts claims there that an earlier one may ignore, so that nodes can be replaced one by one. Claims
+/// that restrict a token are not in `ext`, so an earlier version rejects them.
+///
+/// The object `claims` in `ext` has the [claims that the service adds](ExtraClaims).
 ///
 /// `is_admin` and `username` are hints for clients: the service consults the account in the store.
 ///
@@ -52,17 +54,48 @@ pub(super) struct Payload {
     iss: String,
     sub: String,
     jti: String,
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "Extensions::is_empty")]
     ext: Extensions,
 }
 
-/// The claims of later versions that may be ignored. This version has none, and keeps none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Extensions {}
+/// The claims that earlier versions may ignore. Those of later versions are ignored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+struct Extensions {
+    claims: ExtraClaims,
+}
+
+/// Reads an object, and nothing else: a derived implementation would also read an array.
+struct ExtensionsVisitor;
+
+impl Extensions {
+    fn is_empty(&self) -> bool {
+        self.claims.is_empty()
+    }
+}
 
 impl<'de> Deserialize<'de> for Extensions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        HashMap::<String, IgnoredAny>::deserialize(deserializer).map(|_| Self {})
+        deserializer.deserialize_map(ExtensionsVisitor)
+    }
+}
+
+impl<'de> Visitor<'de> for ExtensionsVisitor {
+    type Value = Extensions;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Extensions, A::Error> {
+        let mut claims = None;
+        while let Some(name) = members.next_key::<String>()? {
+            if name != "claims" {
+                members.next_value::<IgnoredAny>()?;
+            } else if claims.replace(members.next_value()?).is_some() {
+                return Err(A::Error::duplicate_field("claims"));
+            }
+        }
+        Ok(Extensions { claims: ExtraClaims::from_token(claims.unwrap_or_default()) })
     }
 }
 
@@ -102,6 +135,19 @@ impl Claims {
             jti: format!("{:032x}", u128::from_be_bytes(id)),
             ext: Extensions::default(),
         }))
+    }
+
+    /// Adds the claims of the service; none by default.
+    #[must_use]
+    pub fn with_extra(mut self, claims: ExtraClaims) -> Self {
+        self.0.ext.claims = claims;
+        self
+    }
+
+    /// Returns the claims that the service has added.
+    #[must_use]
+    pub const fn extra(&self) -> &ExtraClaims {
+        &self.0.ext.claims
     }
 
     /// Returns the user.

@@ -2,6 +2,7 @@
 
 mod claims;
 mod crypto_provider;
+mod extra_claims;
 mod header;
 pub(crate) mod key_file;
 mod key_lookup;
@@ -26,6 +27,7 @@ mod vault_secret;
 mod vault_token;
 
 pub use claims::Claims;
+pub use extra_claims::{ExtraClaimError, ExtraClaims};
 pub use key_file::{KeyFile, KeyFileError, KeyFileOptions};
 pub use key_provider::{KeyError, KeyProvider};
 pub(crate) use key_ring::TokenKey;

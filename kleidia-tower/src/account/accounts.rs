@@ -1,5 +1,6 @@
 //! The accounts of a service, and the state that their operations share.
 
+mod hook_calls;
 mod layers;
 
 use std::fmt;
@@ -9,9 +10,10 @@ use std::time::Duration;
 use http_guard::stream::StreamSettings;
 use secrecy::SecretString;
 
+use self::hook_calls::HookCalls;
 use super::code_delivery::RecoveryRequests;
 use super::{AccountError, AccountSettings, CodeDelivery};
-use crate::access_token::{Claims, KeyProvider, KeyRing, issue};
+use crate::access_token::{Claims, ExtraClaims, KeyProvider, KeyRing, issue};
 use crate::audit::{AuditEvent, AuditSinks, AuditTrail, EventKind, Outcome};
 use crate::lockout::AttemptRecord;
 use crate::opaque_token::OpaqueToken;
@@ -90,6 +92,7 @@ struct Inner {
     audit: AuditTrail,
     policy: Arc<dyn PolicyProvider>,
     recovery_requests: Option<RecoveryRequests>,
+    hooks: HookCalls,
     logs_unknown_address: Arc<Once>,
     last_seen: LastSeenWriter,
     streams: SessionStreams,
@@ -136,6 +139,7 @@ impl Accounts {
             breached: None,
             policy: Arc::new(Policy::default()),
             recovery_requests: None,
+            hooks: HookCalls::default(),
             logs_unknown_address: Arc::new(Once::new()),
         }))
     }
@@ -304,11 +308,12 @@ impl Accounts {
     }
 
     /// Signs an access token that expires no later than its session. If that has expired already,
-    /// it rejects the token.
+    /// it rejects the token. The hooks have returned the `extra` claims.
     pub(super) fn issue_access_token(
         &self,
         keys: &KeyRing,
         view: &SessionView,
+        extra: ExtraClaims,
         now: Timestamp,
     ) -> Result<(SecretString, Duration), AccountError> {
         let SessionView { session, account } = view;
@@ -316,7 +321,7 @@ impl Accounts {
         let ttl = self.0.settings.access_ttl().min(left);
         let name = account.name.to_string();
         let claims = Claims::new(account.id, name, account.is_admin(), session.id, now, ttl)?;
-        let issued = issue(keys, claims)?;
+        let issued = issue(keys, claims.with_extra(extra))?;
         Ok((issued.token, ttl))
     }
 

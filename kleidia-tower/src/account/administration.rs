@@ -25,7 +25,7 @@ impl Accounts {
     /// # Errors
     /// [`AccountError::InvalidUserName`], [`AccountError::UserNameTaken`],
     /// [`AccountError::RoleChange`], [`AccountError::PasswordRejected`] with all violations,
-    /// [`AccountError::Busy`], and server errors.
+    /// [`AccountError::Denied`], [`AccountError::Busy`], and server errors.
     pub async fn create_user(
         &self,
         actor: Option<&Principal>,

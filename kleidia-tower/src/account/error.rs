@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::AccountChangeError;
+use super::{AccountChangeError, HookDenial};
 use crate::access_token::{AccessTokenError, KeyError};
 use crate::password::{BreachedPasswordError, HashingError, PasswordViolation, join_violations};
 use crate::rate_limit::RateLimitError;
@@ -64,6 +64,12 @@ pub enum AccountError {
     /// The account of another user is disabled or erased, so the change is of no use.
     #[error("user disabled")]
     UserDisabled,
+    /// A hook denies the operation. The denial is recorded.
+    #[error(transparent)]
+    Denied(HookDenial),
+    /// A hook failed, panicked, or took too long.
+    #[error("account hook unavailable")]
+    HookUnavailable,
     /// No account has this id.
     #[error("user not found")]
     UserNotFound,
@@ -103,6 +109,14 @@ pub enum AccountError {
     /// The operation ended before its outcome was known: it panicked, or the runtime shut down.
     #[error("operation aborted")]
     Aborted,
+}
+
+/// Returns `success` or the code of the rejection, for metrics.
+pub(super) fn outcome_name<T>(outcome: &Result<T, AccountError>) -> &'static str {
+    match outcome {
+        Ok(_) => "success",
+        Err(error) => Rejection::from(error.clone()).code(),
+    }
 }
 
 impl From<AccountChangeError> for AccountError {
@@ -190,6 +204,8 @@ impl From<AccountError> for Rejection {
             AccountError::AccountDisabled => Self::AccountDisabled,
             AccountError::UserDisabled => Self::UserDisabled,
             AccountError::UserEnabled => Self::UserEnabled,
+            AccountError::Denied(denial) => Self::Denied(denial),
+            AccountError::HookUnavailable => Self::Unavailable("account hook unavailable"),
             AccountError::UserNotFound | AccountError::SessionNotFound => Self::NotFound,
             AccountError::Busy => Self::Busy,
             AccountError::Store(error) => Self::from(error),

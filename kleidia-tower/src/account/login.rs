@@ -6,9 +6,11 @@ use http_guard::telemetry::IsolatedSpan;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::accounts::random_token;
+use super::error::outcome_name;
 use super::password_verification::VerifiedPassword;
 use super::{AccountError, Accounts, TokenSet};
 use crate::audit::{EventKind, Outcome, Reason};
+use crate::instruments;
 use crate::lockout::{Evidence, LoginAttempt, LoginSource};
 use crate::opaque_token::OpaqueToken;
 use crate::session::{NewSession, OpenOutcome};
@@ -36,18 +38,16 @@ impl Accounts {
     /// not avoid being counted. Needs a Tokio runtime.
     ///
     /// # Errors
-    /// [`AccountError::InvalidCredentials`], [`AccountError::AccountDisabled`] if the password is
-    /// correct, [`AccountError::ClientAddressUnknown`], [`AccountError::Busy`], and server errors.
+    /// [`AccountError::InvalidCredentials`], [`AccountError::AccountDisabled`] and
+    /// [`AccountError::Denied`] if the password is correct, [`AccountError::ClientAddressUnknown`],
+    /// [`AccountError::Busy`], and server errors.
     pub async fn log_in(&self, request: LoginRequest) -> Result<TokenSet, AccountError> {
         self.require_address(&request.client)?;
         let accounts = self.clone();
         let attempt = async move {
-            if let Some(tokens) = accounts.log_in_once(&request).await? {
-                return Ok(tokens);
-            }
-            // The hash was replaced meanwhile: by a new password, or by a concurrent login that
-            // rehashed the same one.
-            accounts.log_in_once(&request).await?.ok_or(AccountError::InvalidCredentials)
+            let outcome = accounts.log_in_twice(&request).await;
+            instruments::count_login(outcome_name(&outcome));
+            outcome
         };
         #[expect(
             clippy::disallowed_methods,
@@ -55,6 +55,15 @@ impl Accounts {
         )]
         let done = tokio::spawn(IsolatedSpan::current().instrument(attempt)).await;
         done.unwrap_or(Err(AccountError::Aborted))
+    }
+
+    /// Tries once more if the hash was replaced meanwhile: by a new password, or by a concurrent
+    /// login that rehashed the same one.
+    async fn log_in_twice(&self, request: &LoginRequest) -> Result<TokenSet, AccountError> {
+        if let Some(tokens) = self.log_in_once(request).await? {
+            return Ok(tokens);
+        }
+        self.log_in_once(request).await?.ok_or(AccountError::InvalidCredentials)
     }
 
     /// Returns `None` if the password was replaced while it was verified.
@@ -79,6 +88,13 @@ impl Accounts {
         let attempt = LoginAttempt { name, source, evidence };
         let verified = self.verify_password(permit, &attempt, password, &change).await?;
         let VerifiedPassword { account, hash, rehashed, pending } = verified;
+        let extra = match self.check_login_hooks(&account, &change).await {
+            Ok(extra) => extra,
+            Err(error) => {
+                pending.release().await?;
+                return Err(error);
+            }
+        };
         let new = NewSession {
             user: account.id,
             expected_hash: hash,
@@ -100,7 +116,7 @@ impl Accounts {
             OpenOutcome::AccountDisabled => return Err(AccountError::AccountDisabled),
             OpenOutcome::PasswordChanged => return Ok(None),
         };
-        let (access_token, expires_in) = self.issue_access_token(&keys, &view, change.at)?;
+        let (access_token, expires_in) = self.issue_access_token(&keys, &view, extra, change.at)?;
         Ok(Some(TokenSet {
             access_token,
             expires_in,

@@ -7,6 +7,7 @@ mod email_address;
 mod end_all_sessions;
 mod error;
 mod factor;
+mod hooks;
 mod login;
 mod new_user;
 mod one_time_code;
@@ -32,6 +33,10 @@ pub use code_delivery::{CodeDelivery, CodeMessage, DeliveryError};
 pub use email_address::{EmailAddress, EmailAddressError};
 pub use error::AccountError;
 pub use factor::{Factor, FactorKind, FactorLabel, FactorLabelError};
+pub use hooks::{
+    AccessTokenContext, AccountHooks, HookDenial, HookError, LoginContext, NewAccountContext,
+    PasswordChangeContext,
+};
 pub use login::LoginRequest;
 pub use new_user::{CreatedUser, NewUser};
 pub use one_time_code::{CodePurpose, OneTimeCode};

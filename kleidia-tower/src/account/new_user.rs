@@ -9,7 +9,8 @@ use secrecy::SecretString;
 use super::accounts::random_token;
 use super::administration::find_account;
 use super::{
-    Account, AccountError, AccountLookup, Accounts, CodePurpose, IssuedCode, NewAccount, Profile,
+    Account, AccountError, AccountLookup, Accounts, CodePurpose, IssuedCode, NewAccount,
+    NewAccountContext, Profile,
 };
 use crate::rbac::RoleName;
 use crate::{Principal, RequestInfo, UserName};
@@ -108,6 +109,15 @@ impl Accounts {
         if self.store().account_with_password(AccountLookup::Name(&name)).await?.is_some() {
             return Err(AccountError::UserNameTaken);
         }
+        let context = NewAccountContext {
+            name: name.clone(),
+            roles: new.roles.clone(),
+            profile: new.profile.clone(),
+            password: new.password.clone(),
+            actor: actor.cloned(),
+            client: request.client.clone(),
+        };
+        self.check_creation_hook(context).await?;
         let change = self.change(request.client.clone(), actor)?;
         let code = match new.password {
             Some(_) => None,

@@ -1,10 +1,15 @@
 //! Sets passwords for new accounts and for users who present the current password.
 
+use std::sync::Arc;
+
 use http_guard::telemetry::IsolatedSpan;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::password_verification::VerifiedPassword;
-use super::{AccountError, AccountLookup, Accounts, PasswordChange, PasswordHash, StoredPassword};
+use super::{
+    AccountError, AccountLookup, Accounts, PasswordChange, PasswordChangeContext, PasswordHash,
+    StoredPassword,
+};
 use crate::lockout::{Evidence, LoginAttempt, LoginSource};
 use crate::password::{PasswordCheck, PasswordViolation};
 use crate::session::SessionView;
@@ -27,7 +32,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::WrongCurrentPassword`], also if its verification is locked or throttled,
-    /// [`AccountError::PasswordRejected`] with all violations,
+    /// [`AccountError::PasswordRejected`] with all violations, [`AccountError::Denied`],
     /// [`AccountError::ClientAddressUnknown`], [`AccountError::Busy`], and server errors.
     pub async fn change_password(
         &self,
@@ -64,6 +69,12 @@ impl Accounts {
         if !violations.is_empty() {
             return Err(AccountError::PasswordRejected(violations));
         }
+        let context = PasswordChangeContext {
+            account: Arc::clone(&view.account),
+            password: new.clone(),
+            client: client.clone(),
+        };
+        self.check_password_hook(context).await?;
         let new = self.hash_password(new).await?;
         for _ in 0..MAX_TRIES {
             let new = PasswordChange {

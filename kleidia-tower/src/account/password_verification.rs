@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use super::pending_attempt::PendingAttempt;
 use super::{Account, AccountError, AccountLookup, Accounts, PasswordHash};
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
+use crate::instruments;
 use crate::lockout::{AttemptRecord, LoginAttempt, Reservation};
 use crate::password::{HashingPermit, PasswordCheck};
 use crate::store::ChangeContext;
@@ -42,13 +43,18 @@ impl Accounts {
         let (store, lockout) = (self.store(), &self.settings().lockout);
         let mut pending = match store.reserve_attempt(attempt, lockout, change.at).await? {
             Reservation::Granted => PendingAttempt::granted(store, attempt),
-            Reservation::Busy => return Err(AccountError::Busy),
+            Reservation::Busy => {
+                instruments::count_password_check("busy");
+                return Err(AccountError::Busy);
+            }
             Reservation::Locked { .. } => {
+                instruments::count_password_check("locked");
                 self.verify_unknown(permit, password).await?;
                 self.record_locked_attempt(attempt, change).await?;
                 return Err(AccountError::InvalidCredentials);
             }
             Reservation::Throttled { .. } => {
+                instruments::count_password_check("throttled");
                 let mut pending = PendingAttempt::throttled(store, attempt, *lockout, change);
                 let evaluated = self.verify_unknown(permit, password).await;
                 let record = self.audit_attempt(EventKind::LoginLocked, change);
@@ -60,7 +66,14 @@ impl Accounts {
                 return Err(AccountError::InvalidCredentials);
             }
         };
-        match self.verify_stored_hash(permit, attempt, password).await {
+        let verified = self.verify_stored_hash(permit, attempt, password).await;
+        instruments::count_password_check(match &verified {
+            Ok(HashCheck::Correct(..)) => "correct",
+            Ok(HashCheck::WrongPassword) => "wrong",
+            Ok(HashCheck::UnknownName) => "unknown_name",
+            Err(_) => "error",
+        });
+        match verified {
             Ok(HashCheck::Correct(account, hash, rehashed)) => {
                 Ok(VerifiedPassword { account, hash, rehashed, pending })
             }

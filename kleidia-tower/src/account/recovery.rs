@@ -8,8 +8,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::accounts::random_token;
 use super::{
-    Account, AccountError, AccountLookup, Accounts, CodePurpose, OneTimeCode, Recovery,
-    RecoveryOutcome,
+    Account, AccountError, AccountLookup, Accounts, CodePurpose, OneTimeCode,
+    PasswordChangeContext, Recovery, RecoveryOutcome,
 };
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
 use crate::opaque_token::OpaqueToken;
@@ -76,7 +76,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::CodeInvalid`], [`AccountError::PasswordRejected`] with all violations,
-    /// [`AccountError::Busy`], and server errors.
+    /// [`AccountError::Denied`], [`AccountError::Busy`], and server errors.
     pub async fn recover(&self, request: RecoveryRequest) -> Result<Arc<Account>, AccountError> {
         let accounts = self.clone();
         let recovery = async move { accounts.try_recover(&request).await };
@@ -122,6 +122,12 @@ impl Accounts {
         if !violations.is_empty() {
             return Err(AccountError::PasswordRejected(violations));
         }
+        let context = PasswordChangeContext {
+            account: Arc::clone(&account),
+            password: request.password.clone(),
+            client: request.client.clone(),
+        };
+        self.check_password_hook(context).await?;
         let password = self.hash_password(&request.password).await?;
         let history = self.settings().password_policy.history();
         let recovery = Recovery { code, user_name, password, history };

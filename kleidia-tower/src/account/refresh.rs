@@ -1,15 +1,20 @@
 //! Refresh: exchanges a refresh token for its successor and an access token.
 
+use std::sync::Arc;
+
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::accounts::random_token;
-use super::{AccountError, Accounts, TokenSet};
+use super::error::outcome_name;
+use super::{Account, AccountError, Accounts, TokenSet};
+use crate::access_token::ExtraClaims;
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
+use crate::instruments;
 use crate::opaque_token::OpaqueToken;
 use crate::session::{RefreshCheck, Rotation, RotationOutcome};
 use crate::store::rows::is_retry;
 use crate::store::{ChangeContext, StoreError};
-use crate::{ClientInfo, time};
+use crate::{ClientInfo, SessionId, time};
 
 impl Accounts {
     /// Consumes a refresh token: returns its successor and an access token, and extends the
@@ -21,9 +26,20 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::RefreshTokenInvalid`], [`AccountError::RefreshTokenReused`],
-    /// [`AccountError::AccountDisabled`], [`AccountError::TooManyRefreshes`] beyond the
+    /// [`AccountError::AccountDisabled`], [`AccountError::Denied`],
+    /// [`AccountError::TooManyRefreshes`] beyond the
     /// [limit](super::AccountSettings::with_refresh_limit) of the account, and server errors.
     pub async fn refresh(
+        &self,
+        refresh_token: &SecretString,
+        client: ClientInfo,
+    ) -> Result<TokenSet, AccountError> {
+        let outcome = self.try_refresh(refresh_token, client).await;
+        instruments::count_refresh(outcome_name(&outcome));
+        outcome
+    }
+
+    async fn try_refresh(
         &self,
         refresh_token: &SecretString,
         client: ClientInfo,
@@ -34,7 +50,12 @@ impl Accounts {
         let (keys, change) = (self.keys().await?, self.change(client, None)?);
         let digest = presented.digest();
         let check = self.store().check_refresh_token(&digest, settings.login_ttl, change.at);
-        self.check_refresh(check.await?, &change)?;
+        let extra = match self.check_refresh(check.await?, &change)? {
+            Some((account, session)) => {
+                self.check_refresh_hooks(&account, session, &change).await?
+            }
+            None => ExtraClaims::default(),
+        };
         let rotation = Rotation {
             presented: digest,
             successor: successor.digest(),
@@ -65,7 +86,8 @@ impl Accounts {
             RotationOutcome::Invalid => return Err(AccountError::RefreshTokenInvalid),
             RotationOutcome::AccountDisabled => return Err(AccountError::AccountDisabled),
         };
-        let (access_token, expires_in) = self.issue_access_token(&keys, &session, change.at)?;
+        let (access_token, expires_in) =
+            self.issue_access_token(&keys, &session, extra, change.at)?;
         Ok(TokenSet {
             access_token,
             expires_in,
@@ -80,13 +102,16 @@ impl Accounts {
     /// Fails for a token that is rejected for good, and beyond the limit of its account. That of a
     /// known token is recorded as a denial: its owner could keep the store's writer busy otherwise.
     ///
+    /// Returns the account and the session of a token that may be exchanged. No hook delays the
+    /// detection of reuse.
+    ///
     /// Retries have a budget of their own, so that who uses up the other one causes no reuse. Reuse
     /// has no limit, since it revokes the family once, and must do so.
     fn check_refresh(
         &self,
         check: RefreshCheck,
         change: &ChangeContext,
-    ) -> Result<(), AccountError> {
+    ) -> Result<Option<(Arc<Account>, SessionId)>, AccountError> {
         let RefreshCheck::Known { account, session, consumed_at, rejection } = check else {
             return Err(AccountError::RefreshTokenInvalid);
         };
@@ -98,10 +123,10 @@ impl Accounts {
             None => {
                 let grace = self.settings().refresh_grace();
                 if consumed_at.is_some_and(|consumed_at| !is_retry(change.at, consumed_at, grace)) {
-                    return Ok(());
+                    return Ok(None);
                 }
                 match self.refresh_limiter().check(&(account.id, consumed_at.is_some()), 1) {
-                    Ok(_) => return Ok(()),
+                    Ok(_) => return Ok(Some((account, session))),
                     Err(error) => (Reason::RateLimited, error.into()),
                 }
             }

@@ -68,7 +68,7 @@ pub enum Reason {
         /// The roles after the change.
         to: Vec<RoleName>,
     },
-    /// A requirement was not met. The text comes from the service, never from a client.
+    /// A requirement was not met, or a hook denied an operation. The text comes from the service, never from a client.
     Policy(String),
     /// A denial was overridden, with the reason that the admin gave.
     Override(OverrideReason),

@@ -13,6 +13,7 @@ use std::time::Duration;
 use http_guard::{Supervisor, event, log_text};
 
 use super::{AuditRecord, AuditedRequest};
+use crate::instruments;
 use crate::{HealthError, SessionId, SettingError};
 
 /// How long closing waits for the sinks: it follows the 8 seconds of open requests, and container
@@ -102,6 +103,7 @@ impl AuditSinks {
 
     /// Queues records without waiting, and drops those for which the queue has no room.
     pub fn publish(&self, records: Vec<AuditRecord>) {
+        instruments::count_audit_records(&records);
         let Some(queue) = &self.queue else { return };
         let sender = queue.sender.lock().unwrap_or_else(PoisonError::into_inner);
         for record in records {

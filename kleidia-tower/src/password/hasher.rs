@@ -15,6 +15,7 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 use super::{Argon2Parameters, HashingPermit, PasswordCheck, PasswordHasherOptions};
+use crate::instruments::{self, Counted, Gauge, Timer};
 
 /// Hashes and verifies passwords with Argon2id (RFC 9106), on threads of its own.
 ///
@@ -113,6 +114,7 @@ impl PasswordHasher {
     /// # Errors
     /// [`HashingError::Busy`] if the queue is full.
     pub async fn permit(&self) -> Result<HashingPermit, HashingError> {
+        let timer = Timer::start();
         let permits = Arc::clone(&self.permits);
         let permit = if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
             permit
@@ -120,8 +122,10 @@ impl PasswordHasher {
             let _slot = QueueSlot::reserve(&self.queued, self.queue_limit)?;
             permits.acquire_owned().await.map_err(system_error)?
         };
+        instruments::record_hashing_wait(timer);
         let (parameters, evaluations) = (self.parameters, Arc::clone(&self.evaluations));
-        Ok(HashingPermit { parameters, permit, evaluations, jobs: self.jobs.clone() })
+        let active = Counted::new(Gauge::HashingActive);
+        Ok(HashingPermit { parameters, permit, active, evaluations, jobs: self.jobs.clone() })
     }
 
     /// Waits for a permit, then calls [`HashingPermit::hash`].
@@ -155,14 +159,18 @@ impl fmt::Debug for PasswordHasher {
 }
 
 /// A position in the queue for permits.
-struct QueueSlot<'a>(&'a AtomicUsize);
+struct QueueSlot<'a> {
+    queued: &'a AtomicUsize,
+    _counted: Counted,
+}
 
 impl<'a> QueueSlot<'a> {
     fn reserve(queued: &'a AtomicUsize, limit: usize) -> Result<Self, HashingError> {
-        let slot = Self(queued);
+        let slot = Self { queued, _counted: Counted::new(Gauge::HashingQueued) };
         if queued.fetch_add(1, Ordering::Relaxed) < limit {
             Ok(slot)
         } else {
+            instruments::count_hashing_rejection();
             Err(HashingError::Busy)
         }
     }
@@ -170,7 +178,7 @@ impl<'a> QueueSlot<'a> {
 
 impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.queued.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -13,6 +13,7 @@ use super::evaluation::{ParsedHash, hash_to_phc, parse_parameters};
 use super::hasher::{Job, system_error};
 use super::normalisation::normalise;
 use super::{Argon2Parameters, HashingError};
+use crate::instruments::{self, Counted, Timer};
 
 /// A permit for one evaluation, which starts without waiting.
 ///
@@ -20,6 +21,7 @@ use super::{Argon2Parameters, HashingError};
 pub struct HashingPermit {
     pub(super) parameters: Argon2Parameters,
     pub(super) permit: OwnedSemaphorePermit,
+    pub(super) active: Counted,
     pub(super) evaluations: Arc<AtomicU64>,
     pub(super) jobs: Sender<Job>,
 }
@@ -139,14 +141,19 @@ impl HashingPermit {
         self,
         job: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
     ) -> Result<T, HashingError> {
-        let Self { permit, evaluations, jobs, .. } = self;
+        let Self { permit, active, evaluations, jobs, .. } = self;
         let (sender, receiver) = oneshot::channel();
         let job = Box::new(move |memory: &mut Vec<Block>| {
             // A job is skipped if its caller has gone before it started.
-            let output = (!sender.is_closed()).then(|| job(memory));
+            let output = (!sender.is_closed()).then(|| {
+                let timer = Timer::start();
+                let output = job(memory);
+                instruments::record_hashing(timer);
+                output
+            });
             evaluations.fetch_add(output.is_some().into(), Ordering::Relaxed);
             // The permit is released before the caller learns the result.
-            drop(permit);
+            drop((permit, active));
             if let Some(output) = output {
                 drop(sender.send(output));
             }

@@ -17,6 +17,7 @@ use super::{
     ClientAddress, Key, Limit, RateLimiter, Remaining, RequestHead, TrustedProxies, headers,
 };
 use crate::Rejection;
+use crate::instruments;
 use crate::rejection::default_renderer;
 use crate::telemetry::{MAX_ERROR_CHARACTERS, log_rejection};
 
@@ -83,6 +84,7 @@ impl Guard for RateLimitGuard {
     }
 
     fn on_rejection(&self, rejection: &Rejection) {
+        instruments::count_rejection("rate_limit", rejection.code());
         log_rejection(rejection);
     }
 }

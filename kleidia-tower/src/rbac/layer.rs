@@ -10,6 +10,7 @@ use super::authorizer::{AccessRequest, Authorizer};
 use super::ownership::{OwnerCheck, Ownership, owner_path};
 use super::{AccessContext, OwnerPathError, Permit, PolicyProvider, Requirement, permit_check};
 use crate::audit::AuditTrail;
+use crate::instruments;
 use crate::rate_limit::RequestHead;
 use crate::rejection::default_renderer;
 use crate::telemetry::log_rejection;
@@ -244,6 +245,7 @@ impl Guard for RbacGuard {
     }
 
     fn on_rejection(&self, rejection: &Rejection) {
+        instruments::count_rejection("rbac", rejection.code());
         log_rejection(rejection);
     }
 }

@@ -11,7 +11,7 @@ use super::{
     EndReason, LastSeenWriter, Session, SessionLookup, SessionStore, SessionStreams, SessionView,
 };
 use crate::access_token::{
-    Claims, KeyError, KeyProvider, KeyRing, TokenKey, unknown_key_id, verify_with_key,
+    Claims, ExtraClaims, KeyError, KeyProvider, KeyRing, TokenKey, unknown_key_id, verify_with_key,
 };
 use crate::account::{Account, AccountSettings};
 use crate::audit::AuditTrail;
@@ -45,6 +45,8 @@ pub struct AuthenticatedSession {
     pub(crate) view: SessionView,
     /// The key that signed the token.
     pub(crate) key: TokenKey,
+    /// What a hook has added to the token.
+    pub(crate) claims: ExtraClaims,
 }
 
 impl SessionAuthenticator {
@@ -182,7 +184,7 @@ impl SessionAuthenticator {
             (_, key) = self.verify(&current, token, now)?;
         }
         let view = self.check_session(view, now)?;
-        Ok(AuthenticatedSession { view, key })
+        Ok(AuthenticatedSession { view, key, claims: claims.extra().clone() })
     }
 
     /// Returns the session of this user, active or not.

@@ -12,6 +12,7 @@ use super::{
     EndReason, NewSession, OpenOutcome, RefreshCheck, Rotation, RotationOutcome, Session,
     SessionEvents, SessionLookup, SessionSelector, SessionStore, SessionView,
 };
+use crate::instruments;
 use crate::store::{ChangeContext, Committed, Store, StoreError};
 use crate::{Clock, SessionId, SettingError, Timestamp, TokenDigest, UserId};
 
@@ -167,6 +168,7 @@ impl SessionStore for SessionCachingStore {
     async fn session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
         let hit = self.cache.get(&key);
         let hit = hit.filter(|hit| !self.may_be_extended(&hit.view.session));
+        instruments::count_cache_lookup(hit.is_some());
         let Some(Hit { view, needs_renewal }) = hit else {
             return self.lookups.look_up(key).await;
         };

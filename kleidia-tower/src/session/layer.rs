@@ -14,6 +14,7 @@ use super::authenticator::AuthenticatedSession;
 use super::cookies::{FoundCookie, mark_cookies_sensitive};
 use super::credentials::parse_token68;
 use super::{CredentialPolicy, SessionAuthenticator, SessionCookies, SessionStream, SessionView};
+use crate::instruments::{self, SESSION_LAYER};
 use crate::rate_limit::RequestHead;
 use crate::rejection::default_renderer;
 use crate::telemetry::{MAX_ERROR_CHARACTERS, log_rejection};
@@ -228,7 +229,10 @@ impl Guard for SessionGuard {
     fn finish<B>(&self, request: &mut Request<B>, lookup: Self::Lookup) -> Decision<Rejection> {
         let extensions = request.extensions_mut();
         match lookup {
-            Ok(session) => Ok(self.set_session(extensions, session)),
+            Ok(session) => {
+                instruments::count_accepted_session();
+                Ok(self.set_session(extensions, session))
+            }
             Err(rejection) if self.policy.allows(&rejection) => {
                 // Outer layers may have inserted them, but this layer authenticated no user.
                 extensions.remove::<Principal>();
@@ -246,6 +250,7 @@ impl Guard for SessionGuard {
     }
 
     fn on_rejection(&self, rejection: &Rejection) {
+        instruments::count_rejection(SESSION_LAYER, rejection.code());
         log_rejection(rejection);
     }
 }
@@ -291,11 +296,11 @@ impl SessionGuard {
     }
 
     fn set_session(&self, extensions: &mut Extensions, session: AuthenticatedSession) -> Allowed {
-        let AuthenticatedSession { view, key } = session;
+        let AuthenticatedSession { view, key, claims } = session;
         let (user, id) = (view.account.id, view.session.id);
         event!(debug, user = user.get(), session = id.get(), "authenticated");
         extensions.remove::<Unauthenticated>();
-        extensions.insert(Principal::user(view.clone()));
+        extensions.insert(Principal::user(view.clone()).with_extra_claims(claims));
         extensions.insert(view.clone());
         if !self.watches_streams {
             return Allowed::default();
@@ -320,6 +325,7 @@ impl SessionGuard {
     }
 
     fn set_unauthenticated(&self, extensions: &mut Extensions, rejection: Rejection) {
+        instruments::count_unauthenticated();
         let error = || log_text_up_to(MAX_ERROR_CHARACTERS, &rejection);
         event!(debug, code = rejection.code(), error = error(), "unauthenticated");
         extensions.insert(Unauthenticated::new(rejection, self.renderer.clone()));

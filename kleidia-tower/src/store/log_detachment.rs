@@ -1,6 +1,7 @@
 //! Detaches exported records of the audit log, and begins a verification after them.
 
 use super::log_reads::{LogReads, LogState};
+use super::measured::Measured as _;
 use super::operation::Operation;
 use super::operations::{self, Detaching};
 use super::rows::Transactional;
@@ -76,7 +77,7 @@ pub(super) async fn detach<S: Transactional>(
     let root = last.root_at_leaf(&checkpoint);
     let detaching = Detaching { first_leaf, records: &records, root, exported: &checkpoint };
     let detaching = &detaching;
-    let detached = store.write_in_background(Operation::new("detach", move |rows| {
+    let detached = store.run_in_background(Operation::new("detach", move |rows| {
         Box::pin(operations::detach(rows.0, detaching))
     }));
     Ok(detached.await?)

@@ -17,6 +17,7 @@ mod log_proof;
 mod log_reads;
 mod log_unsealed;
 mod log_verification;
+mod measured;
 mod memory;
 mod newest_checkpoint;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

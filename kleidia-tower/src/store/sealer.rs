@@ -8,12 +8,14 @@ use tokio::task::JoinHandle;
 
 use super::log_continuity::ContinuityCheck;
 use super::log_reads::LogState;
+use super::measured::Measured as _;
 use super::newest_checkpoint::{self, Newest};
 use super::operation::Operation;
 use super::operations::{self, KeyReplacement};
 use super::transactional::Transactional;
 use super::{ChangeContext, StoreError};
 use crate::audit::{AuditKey, Checkpoint, LogKey};
+use crate::instruments;
 use crate::telemetry::MAX_ERROR_CHARACTERS;
 use crate::{HealthError, SettingError};
 
@@ -70,7 +72,7 @@ impl Sealing {
             return Ok(());
         }
         let check = Operation::new("check_key", |rows| Box::pin(operations::check_key(rows.0)));
-        store.write_in_background(check).await
+        store.run_in_background(check).await
     }
 
     /// Seals all committed records. If another node seals at the moment, it waits for that, or
@@ -104,7 +106,7 @@ impl Sealing {
             let seal = Operation::new("seal", |rows| {
                 Box::pin(operations::seal(rows.0, known, start, waits))
             });
-            let Some(sealed) = store.write_in_background(seal).await? else {
+            let Some(sealed) = store.run_in_background(seal).await? else {
                 self.skip(checkpoint.as_ref())?;
                 return Ok(checkpoint);
             };
@@ -114,6 +116,7 @@ impl Sealing {
             after = sealed.more_after;
         }
         *lock(&self.skipped) = None;
+        instruments::set_sealed(checkpoint.as_ref().map_or(0, Checkpoint::size));
         if rejects { Err(StoreError::Corrupt("audit record")) } else { Ok(checkpoint) }
     }
 
@@ -153,7 +156,7 @@ impl Sealing {
             let replace = Operation::new("replace_key", move |rows| {
                 Box::pin(operations::replace_key(rows.0, replacement))
             });
-            store.write(replace).await?
+            store.run(replace).await?
         };
         newest_checkpoint::keep(&checkpoint, successor).await?;
         Ok(checkpoint)
@@ -241,6 +244,9 @@ async fn run(store: Arc<impl Transactional>, interval: Duration) {
         let sealed = supervisor.run_async_iteration(store.sealing().seal(&*store, false)).await;
         if let Some(sealed) = sealed {
             supervisor.record(&sealed, started_at);
+            if sealed.is_err() {
+                instruments::count_seal_failure();
+            }
             if let Some((error, suppressed)) = log.next(sealed.err().as_ref()) {
                 let error = log_text_up_to(MAX_ERROR_CHARACTERS, error);
                 event!(error, error, suppressed, "failed to seal audit records");

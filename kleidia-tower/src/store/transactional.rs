@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::log_reads::LogReads;
+use super::measured::{Measured as _, measure};
 use super::operation::Operation;
 use super::rows::RefreshTokenState;
 use super::sealer::Sealing;
@@ -142,7 +143,7 @@ pub trait Transactional: LogReads {
 #[async_trait]
 impl<S: Transactional> SessionStore for S {
     async fn session(&self, key: SessionLookup) -> Result<Option<SessionView>, StoreError> {
-        self.read_session(key).await
+        measure("session", self.read_session(key)).await
     }
 
     async fn find_sessions(
@@ -150,7 +151,7 @@ impl<S: Transactional> SessionStore for S {
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, StoreError> {
-        self.read_sessions(user, now).await
+        measure("find_sessions", self.read_sessions(user, now)).await
     }
 
     async fn open_session(
@@ -158,7 +159,7 @@ impl<S: Transactional> SessionStore for S {
         new: NewSession,
         change: &ChangeContext,
     ) -> Result<Committed<OpenOutcome>, StoreError> {
-        self.write(Operation::new("open_session", |rows| {
+        self.run(Operation::new("open_session", |rows| {
             Box::pin(operations::open(rows.0, &new, change))
         }))
         .await
@@ -170,7 +171,7 @@ impl<S: Transactional> SessionStore for S {
         login_ttl: Duration,
         now: Timestamp,
     ) -> Result<RefreshCheck, StoreError> {
-        match self.read_refresh_token(presented).await? {
+        match measure("check_refresh_token", self.read_refresh_token(presented)).await? {
             Some(token) => Ok(token.check(login_ttl, now)),
             None => Ok(RefreshCheck::Unknown),
         }
@@ -181,7 +182,7 @@ impl<S: Transactional> SessionStore for S {
         rotation: &Rotation,
         change: &ChangeContext,
     ) -> Result<Committed<RotationOutcome>, StoreError> {
-        self.write(Operation::new("rotate_refresh_token", |rows| {
+        self.run(Operation::new("rotate_refresh_token", |rows| {
             Box::pin(operations::rotate(rows.0, rotation, change))
         }))
         .await
@@ -193,7 +194,7 @@ impl<S: Transactional> SessionStore for S {
         reason: EndReason,
         change: &ChangeContext,
     ) -> Result<Committed<Vec<SessionId>>, StoreError> {
-        self.write(Operation::new("end_sessions", |rows| {
+        self.run(Operation::new("end_sessions", |rows| {
             Box::pin(operations::end(rows.0, which, reason, change))
         }))
         .await
@@ -205,14 +206,14 @@ impl<S: Transactional> SessionStore for S {
         reason: EndReason,
         change: &ChangeContext,
     ) -> Result<Committed<Vec<SessionId>>, StoreError> {
-        self.write(Operation::new("end_sessions_of_users", |rows| {
+        self.run(Operation::new("end_sessions_of_users", |rows| {
             Box::pin(operations::end_of_users(rows.0, users, reason, change))
         }))
         .await
     }
 
     async fn touch(&self, seen: &[(SessionId, Timestamp)]) -> Result<(), StoreError> {
-        self.write_in_background(Operation::new("touch", |rows| rows.0.touch_sessions(seen))).await
+        self.run_in_background(Operation::new("touch", |rows| rows.0.touch_sessions(seen))).await
     }
 
     async fn register_agent(
@@ -222,7 +223,7 @@ impl<S: Transactional> SessionStore for S {
         key: String,
         change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
-        self.write(Operation::new("register_agent", |rows| {
+        self.run(Operation::new("register_agent", |rows| {
             Box::pin(operations::register_agent(rows.0, session, user, &key, change))
         }))
         .await
@@ -236,7 +237,7 @@ impl<S: Transactional> SessionStore for S {
 #[async_trait]
 impl<S: Transactional> AuditStore for S {
     async fn append(&self, events: Vec<AuditEvent>) -> Result<Vec<AuditRecord>, StoreError> {
-        self.write(Operation::new("append", |rows| Box::pin(operations::append(rows.0, &events))))
+        self.run(Operation::new("append", |rows| Box::pin(operations::append(rows.0, &events))))
             .await
     }
 
@@ -244,14 +245,14 @@ impl<S: Transactional> AuditStore for S {
         &self,
         events: Vec<AuditEvent>,
     ) -> Result<Vec<AuditRecord>, StoreError> {
-        self.write_in_background(Operation::new("append", |rows| {
+        self.run_in_background(Operation::new("append", |rows| {
             Box::pin(operations::append(rows.0, &events))
         }))
         .await
     }
 
     async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
-        self.read_records(query).await
+        measure("records", self.read_records(query)).await
     }
 
     async fn seal(&self) -> Result<Option<Checkpoint>, StoreError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::measured::{Measured as _, measure};
 use super::operation::Operation;
 use super::rows::Transactional;
 use super::{ChangeContext, Committed, StoreError, operations};
@@ -17,7 +18,7 @@ use crate::rbac::RoleRules;
 #[async_trait]
 impl<S: Transactional> AccountStore for S {
     async fn account(&self, id: UserId) -> Result<Option<Arc<Account>>, StoreError> {
-        let found = self.read_account(AccountLookup::Id(id)).await?;
+        let found = measure("account", self.read_account(AccountLookup::Id(id))).await?;
         Ok(found.map(|(account, _)| account))
     }
 
@@ -25,7 +26,7 @@ impl<S: Transactional> AccountStore for S {
         &self,
         key: AccountLookup<'_>,
     ) -> Result<Option<(Arc<Account>, StoredPassword)>, StoreError> {
-        self.read_account(key).await
+        measure("account_with_password", self.read_account(key)).await
     }
 
     async fn accounts(
@@ -33,11 +34,11 @@ impl<S: Transactional> AccountStore for S {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<Arc<Account>>, StoreError> {
-        self.read_accounts(after, limit).await
+        measure("accounts", self.read_accounts(after, limit)).await
     }
 
     async fn password_parameters(&self) -> Result<Vec<String>, StoreError> {
-        self.read_password_parameters().await
+        measure("password_parameters", self.read_password_parameters()).await
     }
 
     async fn create_account(
@@ -46,7 +47,7 @@ impl<S: Transactional> AccountStore for S {
         rules: &RoleRules,
         change: &ChangeContext,
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
-        self.write(Operation::new("create_account", |rows| {
+        self.run(Operation::new("create_account", |rows| {
             Box::pin(operations::create_account(rows.0, &new, rules, change))
         }))
         .await
@@ -59,7 +60,7 @@ impl<S: Transactional> AccountStore for S {
         rules: &RoleRules,
         change: &ChangeContext,
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
-        self.write(Operation::new("update_account", |rows| {
+        self.run(Operation::new("update_account", |rows| {
             Box::pin(operations::update_account(rows.0, id, &update, rules, change))
         }))
         .await
@@ -70,7 +71,7 @@ impl<S: Transactional> AccountStore for S {
         new: PasswordChange,
         change: &ChangeContext,
     ) -> Result<Committed<bool>, StoreError> {
-        self.write(Operation::new("change_password", |rows| {
+        self.run(Operation::new("change_password", |rows| {
             Box::pin(operations::change_password(rows.0, &new, change))
         }))
         .await

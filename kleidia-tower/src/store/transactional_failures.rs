@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::measured::Measured as _;
 use super::operation::Operation;
 use super::operations::failures;
 use super::transactional::Transactional;
@@ -17,7 +18,7 @@ impl<S: Transactional> FailureStore for S {
         policy: &LockoutPolicy,
         now: Timestamp,
     ) -> Result<Reservation, StoreError> {
-        self.write(Operation::new("reserve_attempt", |rows| {
+        self.run(Operation::new("reserve_attempt", |rows| {
             Box::pin(failures::reserve(rows.0, attempt, policy, now))
         }))
         .await
@@ -30,7 +31,7 @@ impl<S: Transactional> FailureStore for S {
         change: &ChangeContext,
         record: AttemptRecord,
     ) -> Result<Committed<()>, StoreError> {
-        self.write(Operation::new("record_failure", |rows| {
+        self.run(Operation::new("record_failure", |rows| {
             Box::pin(failures::record_failure(rows.0, attempt, policy, change, record))
         }))
         .await
@@ -43,14 +44,14 @@ impl<S: Transactional> FailureStore for S {
         change: &ChangeContext,
         record: AttemptRecord,
     ) -> Result<Committed<()>, StoreError> {
-        self.write(Operation::new("record_throttled", |rows| {
+        self.run(Operation::new("record_throttled", |rows| {
             Box::pin(failures::record_throttled(rows.0, attempt, policy, change, record))
         }))
         .await
     }
 
     async fn release_attempt(&self, attempt: &LoginAttempt) -> Result<(), StoreError> {
-        self.write(Operation::new("release_attempt", |rows| {
+        self.run(Operation::new("release_attempt", |rows| {
             Box::pin(failures::release(rows.0, attempt))
         }))
         .await
@@ -61,10 +62,8 @@ impl<S: Transactional> FailureStore for S {
         name: &UserName,
         change: &ChangeContext,
     ) -> Result<Committed<()>, StoreError> {
-        self.write(Operation::new("unlock", |rows| {
-            Box::pin(failures::unlock(rows.0, name, change))
-        }))
-        .await
+        self.run(Operation::new("unlock", |rows| Box::pin(failures::unlock(rows.0, name, change))))
+            .await
     }
 
     async fn add_device(
@@ -74,7 +73,7 @@ impl<S: Transactional> FailureStore for S {
         policy: &LockoutPolicy,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(Operation::new("add_device", |rows| {
+        self.run(Operation::new("add_device", |rows| {
             Box::pin(failures::add_device(rows.0, name, device, policy, now))
         }))
         .await

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::measured::{Measured as _, measure};
 use super::operation::Operation;
 use super::rows::Transactional;
 use super::{ChangeContext, Committed, StoreError, operations};
@@ -15,7 +16,7 @@ use crate::{UserId, UserName};
 #[async_trait]
 impl<S: Transactional> ProfileStore for S {
     async fn profiles(&self, users: &[UserId]) -> Result<Vec<(UserId, Profile)>, StoreError> {
-        self.read_profiles(users).await
+        measure("profiles", self.read_profiles(users)).await
     }
 
     async fn users_by_email(
@@ -23,7 +24,7 @@ impl<S: Transactional> ProfileStore for S {
         address: &EmailAddress,
         limit: usize,
     ) -> Result<Vec<UserId>, StoreError> {
-        self.read_users_by_email(address, limit).await
+        measure("users_by_email", self.read_users_by_email(address, limit)).await
     }
 
     async fn replace_profile(
@@ -32,7 +33,7 @@ impl<S: Transactional> ProfileStore for S {
         profile: Profile,
         change: &ChangeContext,
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
-        self.write(Operation::new("replace_profile", |rows| {
+        self.run(Operation::new("replace_profile", |rows| {
             Box::pin(operations::replace_profile(rows.0, user, &profile, change))
         }))
         .await
@@ -44,7 +45,7 @@ impl<S: Transactional> ProfileStore for S {
         name: UserName,
         change: &ChangeContext,
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
-        self.write(Operation::new("rename", |rows| {
+        self.run(Operation::new("rename", |rows| {
             Box::pin(operations::rename(rows.0, user, &name, change))
         }))
         .await
@@ -56,7 +57,7 @@ impl<S: Transactional> ProfileStore for S {
         unusable: PasswordHash,
         change: &ChangeContext,
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
-        self.write(Operation::new("erase", |rows| {
+        self.run(Operation::new("erase", |rows| {
             Box::pin(operations::erase(rows.0, user, &unusable, change))
         }))
         .await

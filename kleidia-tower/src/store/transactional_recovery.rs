@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::measured::{Measured as _, measure};
 use super::operation::Operation;
 use super::rows::Transactional;
 use super::{ChangeContext, Committed, StoreError, operations};
@@ -20,7 +21,7 @@ impl<S: Transactional> RecoveryStore for S {
         digest: &TokenDigest,
         purpose: CodePurpose,
     ) -> Result<Option<OneTimeCode>, StoreError> {
-        self.read_code(digest, purpose).await
+        measure("one_time_code", self.read_code(digest, purpose)).await
     }
 
     async fn issue_recovery_code(
@@ -29,7 +30,7 @@ impl<S: Transactional> RecoveryStore for S {
         rules: &RoleRules,
         change: &ChangeContext,
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
-        self.write(Operation::new("issue_recovery_code", |rows| {
+        self.run(Operation::new("issue_recovery_code", |rows| {
             Box::pin(operations::issue_recovery_code(rows.0, &code, rules, change))
         }))
         .await
@@ -40,7 +41,7 @@ impl<S: Transactional> RecoveryStore for S {
         recovery: Recovery,
         change: &ChangeContext,
     ) -> Result<Committed<RecoveryOutcome>, StoreError> {
-        self.write(Operation::new("recover", |rows| {
+        self.run(Operation::new("recover", |rows| {
             Box::pin(operations::recover(rows.0, &recovery, change))
         }))
         .await
@@ -51,7 +52,7 @@ impl<S: Transactional> RecoveryStore for S {
         user: UserId,
         change: &ChangeContext,
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
-        self.write(Operation::new("require_password_change", |rows| {
+        self.run(Operation::new("require_password_change", |rows| {
             Box::pin(operations::require_password_change(rows.0, user, change))
         }))
         .await

@@ -22,6 +22,7 @@ pub(super) const REVIEWED: &[(&str, &[&str])] = &[
     ("http-guard/src/supervisor.rs", &["task", "panics", "suppressed"]),
     ("http-guard/src/telemetry.rs", &["$crate::telemetry::level::$level", "$($arguments)+"]),
     ("kleidia-tower/src/access_token/last_valid_keys.rs", &["keys"]),
+    ("kleidia-tower/src/account/accounts/hook_calls.rs", &["hook", "denial.code()"]),
     ("kleidia-tower/src/account/code_delivery.rs", &["suppressed"]),
     ("kleidia-tower/src/account/pending_attempt.rs", &["suppressed"]),
     ("kleidia-tower/src/audit/denials.rs", &["denials"]),

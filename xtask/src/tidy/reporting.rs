@@ -20,6 +20,9 @@ const LIBRARY_LINTS: &str =
 const PROGRAM_LINTS: &str = "#![cfg_attr(not(test), warn(clippy::disallowed_methods))]";
 /// What logs the request target as the client sent it.
 const UNBOUNDED: &str = "DefaultMakeSpan";
+/// What runs an operation of a store without the metric of its duration.
+const UNMEASURED: &str = ".write(Operation::new(";
+
 /// Checks a Rust file.
 pub(super) fn check(path: &Path, text: &str) -> Vec<String> {
     let mut parts = path.iter().filter_map(|part| part.to_str());
@@ -38,12 +41,20 @@ pub(super) fn check(path: &Path, text: &str) -> Vec<String> {
     }
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
     for (index, line) in code.lines().enumerate() {
+        if is_store_trait(path) && line.contains(UNMEASURED) {
+            violations.push(format!("line {}: not measured: call `Measured::run`", index + 1));
+        }
         if line.contains(UNBOUNDED) && !line.trim_start().starts_with("use ") {
             violations.push(format!("line {}: logs untrusted text without `log_text`", index + 1));
         }
     }
     violations.extend(recorded_values::check(path, code));
     violations
+}
+
+/// Returns whether the file implements a store trait for all stores.
+fn is_store_trait(path: &Path) -> bool {
+    path.parent() == Some(Path::new("kleidia-tower/src/store"))
 }
 
 /// Returns whether the file is the root of a library or of a program.
@@ -72,6 +83,8 @@ mod tests {
         assert_eq!(count("examples/portal/src/main.rs", &format!("{PROGRAM_LINTS}\n")), 0);
         assert_eq!(count("examples/kliento-tonic/src/bin/client.rs", "\n"), 1);
         assert_eq!(count("kliento/src/bin/kliento/main.rs", "\n"), 1);
+        assert_eq!(count("kleidia-tower/src/store/a.rs", "self.write(Operation::new(\n"), 1);
+        assert_eq!(count("kleidia-tower/src/store/a.rs", "self.run(Operation::new(\n"), 0);
         assert_eq!(count("http-guard/src/serve/body.rs", "\n"), 0);
         assert_eq!(count("xtask/src/main.rs", "\n"), 0);
     }
