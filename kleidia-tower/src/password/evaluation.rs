@@ -68,11 +68,20 @@ pub(super) fn hash_to_phc(
     let length = Argon2Parameters::OUTPUT_OCTETS;
     let params = parameters.to_argon2(length).map_err(system_error)?;
     let output = run_argon2(password, salt, parameters, length, memory)?;
+    format_argon2id(&params, Salt::new(salt).map_err(system_error)?, output)
+}
+
+/// Writes the PHC string. Equal parameters have equal texts.
+pub(super) fn format_argon2id(
+    params: &Params,
+    salt: Salt,
+    output: Output,
+) -> Result<String, HashingError> {
     let hash = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
-        params: (&params).try_into().map_err(system_error)?,
-        salt: Some(Salt::new(salt).map_err(system_error)?),
+        params: params.try_into().map_err(system_error)?,
+        salt: Some(salt),
         hash: Some(output),
     };
     Ok(hash.to_string())

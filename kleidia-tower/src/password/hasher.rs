@@ -53,7 +53,8 @@ pub enum HashingError {
     /// The queue is full.
     #[error("queue full")]
     Busy,
-    /// The stored hash is not Argon2id, or its cost exceeds the range of [`Argon2Parameters`].
+    /// The stored hash is neither Argon2id nor an imported one, or its cost exceeds the range of
+    /// [`Argon2Parameters`] or of imports.
     #[error("invalid password hash: {0}")]
     InvalidHash(&'static str),
     /// The operating system provides no thread, memory or random octets.

@@ -1,6 +1,5 @@
 //! Permits for evaluations, and what can be done with one.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
@@ -9,9 +8,12 @@ use argon2::Block;
 use secrecy::SecretString;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::evaluation::{ParsedHash, hash_to_phc, parse_parameters};
+use super::candidate::Candidate;
+use super::evaluation::hash_to_phc;
 use super::hasher::{Job, system_error};
 use super::normalisation::normalise;
+use super::stored::StoredHash;
+use super::uniform::UniformWork;
 use super::{Argon2Parameters, HashingError};
 use crate::instruments::{self, Counted, Timer};
 
@@ -52,15 +54,16 @@ impl HashingPermit {
     /// Compares a password with a stored hash.
     ///
     /// # Errors
-    /// [`HashingError::InvalidHash`] if the hash is not Argon2id or its cost is out of range, and
+    /// [`HashingError::InvalidHash`] if the hash is neither Argon2id nor, with the feature
+    /// `imported-hashes`, an [imported one](super::ImportedHash), or its cost is out of range; and
     /// [`HashingError::System`].
     pub async fn verify(
         self,
         password: &SecretString,
         stored: &str,
     ) -> Result<PasswordCheck, HashingError> {
-        let password = normalise(password);
-        let stored = ParsedHash::parse(stored, self.parameters)?;
+        let password = Candidate::new(password);
+        let stored = StoredHash::parse(stored, self.parameters)?;
         self.run(move |memory| stored.verify(&password, memory)).await?
     }
 
@@ -74,13 +77,14 @@ impl HashingPermit {
         password: &SecretString,
         stored: &str,
     ) -> Result<(PasswordCheck, Option<String>), HashingError> {
-        let password = normalise(password);
-        let stored = ParsedHash::parse(stored, self.parameters)?;
+        let password = Candidate::new(password);
+        let stored = StoredHash::parse(stored, self.parameters)?;
         let (parameters, salt) = (self.parameters, random_salt()?);
         let job = move |memory: &mut Vec<Block>| {
             let check = stored.verify(&password, memory)?;
             let needs_rehash = check == PasswordCheck::Match { needs_rehash: true };
-            let rehashed = needs_rehash.then(|| hash_to_phc(&password, &salt, parameters, memory));
+            let rehashed =
+                needs_rehash.then(|| hash_to_phc(&password.normalised, &salt, parameters, memory));
             Ok((check, rehashed.transpose()?))
         };
         self.run(job).await?
@@ -95,34 +99,13 @@ impl HashingPermit {
         stored: Option<&str>,
         parameters: &[String],
     ) -> Result<(PasswordCheck, Option<String>), HashingError> {
-        let password = normalise(password);
-        let (current, salt) = (self.parameters, random_salt()?);
-        let stored = stored.map(|stored| ParsedHash::parse(stored, current)).transpose()?;
-        let used = parameters.iter().filter_map(|text| parse_parameters(text).ok());
-        let mut others: BTreeSet<Argon2Parameters> = used.chain([current]).collect();
-        if let Some(stored) = &stored {
-            others.remove(&stored.parameters);
-        }
+        let (password, salt) = (Candidate::new(password), random_salt()?);
+        let work = UniformWork::new(stored, parameters, self.parameters)?;
         let evaluations = Arc::clone(&self.evaluations);
         let job = move |memory: &mut Vec<Block>| {
-            let check = match &stored {
-                Some(stored) => stored.verify(&password, memory)?,
-                None => PasswordCheck::Mismatch,
-            };
-            let needs_rehash = check == PasswordCheck::Match { needs_rehash: true };
-            let count = others.len() + usize::from(stored.is_some());
             // The job itself counts as one.
-            evaluations.fetch_add(count.saturating_sub(1) as u64, Ordering::Relaxed);
-            let mut rehashed = None;
-            for parameters in others {
-                let hash = hash_to_phc(&password, &salt, parameters, memory)?;
-                rehashed = rehashed.or((needs_rehash && parameters == current).then_some(hash));
-            }
-            if needs_rehash && rehashed.is_none() {
-                // The same parameters, with an output of another length.
-                rehashed = Some(hash_to_phc(&password, &salt, current, memory)?);
-            }
-            Ok((check, rehashed))
+            evaluations.fetch_add(work.evaluations().saturating_sub(1), Ordering::Relaxed);
+            work.run(&password, &salt, memory)
         };
         self.run(job).await?
     }
