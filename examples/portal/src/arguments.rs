@@ -93,9 +93,39 @@ pub(crate) enum Command {
         /// The file, which must not exist
         file: PathBuf,
     },
+    /// Create accounts
+    #[command(subcommand)]
+    User(UserCommand),
     /// Verify the audit log, or prove what is in it
     #[command(subcommand)]
     Audit(AuditCommand),
+}
+
+#[derive(clap::Subcommand)]
+pub(crate) enum UserCommand {
+    /// Create the accounts of another system, with the hashes of their passwords
+    ///
+    /// Each line of the file is a JSON object: username, password_hash, and optionally roles (by
+    /// default user), disabled, must_change_password, display_name, email, email_verified and
+    /// attributes. Hashes are bcrypt, PBKDF2, scrypt or Argon2id; the first sign-in replaces them.
+    /// Accounts that exist are left as they are, so an interrupted import is run again. The exit code
+    /// is 3 if lines were rejected, which are printed with the reason.
+    Import(ImportArguments),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ImportArguments {
+    /// The file, or `-` for standard input
+    pub(crate) file: PathBuf,
+    /// Check each line, and create no accounts
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Also create accounts with the role of an administrator
+    #[arg(long)]
+    pub(crate) allow_admins: bool,
+    /// Print the report as lines of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(clap::Subcommand)]
@@ -225,6 +255,10 @@ Examples:
 
   The same, while guessing continues:
     portal unlock alice --device
+
+  Check the accounts of another system, and create them:
+    portal user import --dry-run users.jsonl
+    portal user import users.jsonl
 
   End all sessions, after a backup was restored:
     portal end-sessions --all

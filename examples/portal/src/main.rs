@@ -18,6 +18,7 @@ mod session_cache;
 mod setting_text;
 mod settings;
 mod unlock;
+mod user_import;
 mod vault;
 mod vault_client;
 
@@ -29,7 +30,7 @@ use clap::Parser as _;
 use http_guard::log;
 use tokio::runtime::Runtime;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, UserCommand};
 use crate::service::KeyFiles;
 use crate::settings::LogFormat;
 
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
         outcome
     });
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // If standard error is closed, the exit code remains.
             drop(writeln!(io::stderr(), "error: {error}"));
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), BoxError> {
+async fn run(arguments: Arguments) -> Result<ExitCode, BoxError> {
     let Arguments { database, keys, audit, config, demo, mut settings, command } = arguments;
     if let Some(path) = config {
         settings = settings.or_file(&path)?;
@@ -63,7 +64,7 @@ async fn run(arguments: Arguments) -> Result<(), BoxError> {
         Some(LogFormat::Json) => log::LogFormat::Json,
     };
     let _log = log::init(format)?;
-    match command {
+    let done = match command {
         Some(Command::CreateAdmin { name, password_stdin }) => {
             create_admin::run(&database, &audit, &name, password_stdin).await
         }
@@ -72,7 +73,11 @@ async fn run(arguments: Arguments) -> Result<(), BoxError> {
         }
         Some(Command::EndSessions { .. }) => end_sessions::run(&database, &audit).await,
         Some(Command::CreateKeys { file }) => service::create_keys(&file),
+        Some(Command::User(UserCommand::Import(arguments))) => {
+            return user_import::run(&database, &audit, &arguments).await;
+        }
         Some(Command::Audit(command)) => audit::run(&database, &audit, command).await,
         None => service::run(&database, KeyFiles { keys, audit }, &settings, demo).await,
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -40,5 +40,6 @@ mod api {
     mod sessions;
     mod settings_file;
     mod shared_limits;
+    pub(crate) mod user_import;
     mod workloads;
 }

@@ -8,6 +8,7 @@ mod end_all_sessions;
 mod error;
 mod factor;
 mod hooks;
+mod import;
 mod login;
 mod new_user;
 mod one_time_code;
@@ -37,6 +38,9 @@ pub use hooks::{
     AccessTokenContext, AccountHooks, HookDenial, HookError, LoginContext, NewAccountContext,
     PasswordChangeContext,
 };
+#[cfg(feature = "imported-hashes")]
+pub use import::{AccountImport, ImportError, ImportOptions, ImportOutcome};
+pub use import::{ImportMode, ImportResult, ImportedAccount};
 pub use login::LoginRequest;
 pub use new_user::{CreatedUser, NewUser};
 pub use one_time_code::{CodePurpose, OneTimeCode};

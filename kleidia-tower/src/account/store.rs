@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Account, OneTimeCode, PasswordHash, Profile, StoredPassword};
+use super::{
+    Account, ImportMode, ImportResult, ImportedAccount, OneTimeCode, PasswordHash, Profile,
+    StoredPassword,
+};
 use crate::rbac::{RoleChangeError, RoleName, RoleRules};
 use crate::store::{ChangeContext, Committed, StoreError};
 use crate::{SessionId, UserId, UserName};
@@ -43,6 +46,20 @@ pub trait AccountStore: Send + Sync + 'static {
         rules: &RoleRules,
         change: &ChangeContext,
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError>;
+
+    /// Creates accounts of another system, and returns what became of each, in order. Records
+    /// `user.created` ([`Reason::Imported`](crate::audit::Reason)), and `user.disabled` for those
+    /// that are created disabled.
+    ///
+    /// Checks the roles by [`RoleRules::check_roles`]. With [`ImportMode::Check`], nothing is changed
+    /// or recorded.
+    async fn import_accounts(
+        &self,
+        accounts: Vec<ImportedAccount>,
+        mode: ImportMode,
+        rules: &RoleRules,
+        change: &ChangeContext,
+    ) -> Result<Committed<Vec<ImportResult>>, StoreError>;
 
     /// Disables or enables an account or changes its roles.
     ///

@@ -69,6 +69,12 @@ pub enum Reason {
         to: Vec<RoleName>,
     },
     /// A requirement was not met, or a hook denied an operation. The text comes from the service, never from a client.
+    /// An account of another system was created. The text is stable, such as `imported: user`.
+    Imported {
+        /// The roles of the account.
+        roles: Vec<RoleName>,
+    },
+    /// A requirement was not met. The text comes from the service, never from a client.
     Policy(String),
     /// A denial was overridden, with the reason that the admin gave.
     Override(OverrideReason),
@@ -100,6 +106,17 @@ impl OverrideReason {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The first part of the text of [`Reason::Imported`]. No text of [`Reason::Roles`] has it.
+const IMPORTED: &str = "imported: ";
+
+impl Reason {
+    /// Returns whether this is the text of [`Self::Imported`].
+    #[cfg(feature = "imported-hashes")]
+    pub(crate) fn is_import(text: &str) -> bool {
+        text.starts_with(IMPORTED)
     }
 }
 
@@ -135,6 +152,7 @@ impl fmt::Display for Reason {
             Self::Roles { from, to } if from.is_empty() => f.write_str(&names(to)),
             Self::Roles { from, to } => write!(f, "{} -> {}", names(from), names(to)),
             Self::Renamed(name) => f.write_str(name.as_str()),
+            Self::Imported { roles } => write!(f, "{IMPORTED}{}", names(roles)),
             Self::MoreWithinMinute(count) => write!(f, "and {count} more within a minute"),
             Self::Policy(text) | Self::Override(OverrideReason(text)) => f.write_str(text),
         }

@@ -8,8 +8,8 @@ use super::SessionCachingStore;
 use super::cache::Invalidation;
 use crate::UserId;
 use crate::account::{
-    Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount,
-    PasswordChange, StoredPassword,
+    Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, ImportMode,
+    ImportResult, ImportedAccount, NewAccount, PasswordChange, StoredPassword,
 };
 use crate::rbac::RoleRules;
 use crate::store::{ChangeContext, Committed, Store, StoreError};
@@ -46,6 +46,16 @@ impl AccountStore for SessionCachingStore {
         change: &ChangeContext,
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
         self.store.create_account(new, rules, change).await
+    }
+
+    async fn import_accounts(
+        &self,
+        accounts: Vec<ImportedAccount>,
+        mode: ImportMode,
+        rules: &RoleRules,
+        change: &ChangeContext,
+    ) -> Result<Committed<Vec<ImportResult>>, StoreError> {
+        self.store.import_accounts(accounts, mode, rules, change).await
     }
 
     async fn update_account(

@@ -47,6 +47,7 @@ async fn only_administration_spans_accounts() {
     ];
     let expected = one.map(|name| (name, AccountScope::One)).into_iter().chain([
         ("create_account", AccountScope::Administration),
+        ("import_accounts", AccountScope::Administration),
         ("issue_recovery_code", AccountScope::Administration),
         ("rename", AccountScope::Administration),
         ("erase", AccountScope::Administration),

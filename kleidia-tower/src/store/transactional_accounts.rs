@@ -10,8 +10,8 @@ use super::rows::Transactional;
 use super::{ChangeContext, Committed, StoreError, operations};
 use crate::UserId;
 use crate::account::{
-    Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount,
-    PasswordChange, StoredPassword,
+    Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, ImportMode,
+    ImportResult, ImportedAccount, NewAccount, PasswordChange, StoredPassword,
 };
 use crate::rbac::RoleRules;
 
@@ -49,6 +49,19 @@ impl<S: Transactional> AccountStore for S {
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
         self.run(Operation::new("create_account", |rows| {
             Box::pin(operations::create_account(rows.0, &new, rules, change))
+        }))
+        .await
+    }
+
+    async fn import_accounts(
+        &self,
+        accounts: Vec<ImportedAccount>,
+        mode: ImportMode,
+        rules: &RoleRules,
+        change: &ChangeContext,
+    ) -> Result<Committed<Vec<ImportResult>>, StoreError> {
+        self.run(Operation::new("import_accounts", |rows| {
+            Box::pin(operations::import_accounts(rows.0, &accounts, mode, rules, change))
         }))
         .await
     }

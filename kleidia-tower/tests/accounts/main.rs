@@ -6,6 +6,8 @@ mod administration;
 mod cancellation;
 mod cleanup;
 mod evaluations;
+#[cfg(feature = "imported-hashes")]
+mod imports;
 mod lockout;
 mod order;
 mod passwords;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kleidia_tower::account::{
-    Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, NewAccount,
-    PasswordChange, StoredPassword,
+    Account, AccountChangeError, AccountLookup, AccountStore, AccountUpdate, ImportMode,
+    ImportResult, ImportedAccount, NewAccount, PasswordChange, StoredPassword,
 };
 use kleidia_tower::audit::{
     AuditEvent, AuditQuery, AuditRecord, AuditStore, Checkpoint, InclusionProof, LogVerification,
@@ -214,6 +214,16 @@ impl AccountStore for FaultInjectingStore {
         change: &ChangeContext,
     ) -> Result<Committed<Result<Arc<Account>, AccountChangeError>>, StoreError> {
         self.memory()?.create_account(new, rules, change).await
+    }
+
+    async fn import_accounts(
+        &self,
+        accounts: Vec<ImportedAccount>,
+        mode: ImportMode,
+        rules: &RoleRules,
+        change: &ChangeContext,
+    ) -> Result<Committed<Vec<ImportResult>>, StoreError> {
+        self.memory()?.import_accounts(accounts, mode, rules, change).await
     }
 
     async fn update_account(

@@ -55,6 +55,7 @@ mod end;
 mod events;
 mod expected;
 mod fixture;
+mod imports;
 mod lockout;
 mod login;
 mod lookup;
@@ -158,6 +159,9 @@ cases! {
         reuse_is_published
         account_changes_are_published
         logins_and_refreshes_are_not_published;
+    imports:
+        imports_each_account_once
+        concurrent_imports_create_each_account_once;
     lockout:
         failures_lock
         locks_grow
