@@ -25,6 +25,7 @@ pub struct Problem {
     code: &'static str,
     detail: &'static str,
     challenge_error: Option<&'static str>,
+    challenge_max_age: Option<Duration>,
     retry_after: Option<Duration>,
 }
 
@@ -33,7 +34,8 @@ impl Problem {
     /// sentence for people.
     #[must_use]
     pub const fn new(status: StatusCode, code: &'static str, detail: &'static str) -> Self {
-        Self { status, code, detail, challenge_error: None, retry_after: None }
+        let (challenge_error, challenge_max_age, retry_after) = (None, None, None);
+        Self { status, code, detail, challenge_error, challenge_max_age, retry_after }
     }
 
     /// Creates a 401: the credentials are missing or invalid.
@@ -62,6 +64,14 @@ impl Problem {
     #[must_use]
     pub const fn with_challenge_error(mut self, error: &'static str) -> Self {
         self.challenge_error = Some(error);
+        self
+    }
+
+    /// Sets the `max_age` parameter of the challenge, in whole seconds: the user has to be
+    /// authenticated again if that was longer ago (RFC 9470, 3).
+    #[must_use]
+    pub const fn with_challenge_max_age(mut self, max_age: Duration) -> Self {
+        self.challenge_max_age = Some(max_age);
         self
     }
 
@@ -98,6 +108,12 @@ impl Problem {
     #[must_use]
     pub const fn challenge_error(&self) -> Option<&'static str> {
         self.challenge_error
+    }
+
+    /// Returns the `max_age` parameter of the challenge.
+    #[must_use]
+    pub const fn challenge_max_age(&self) -> Option<Duration> {
+        self.challenge_max_age
     }
 
     /// Returns how long the client should wait before it retries, in whole seconds.

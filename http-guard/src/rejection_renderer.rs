@@ -17,7 +17,7 @@ use crate::{Problem, ProblemResponder, Rejection, Responder, grpc};
 /// - A [`Responder`] makes the body, [problem details](ProblemResponder) by default. The renderer
 ///   sets the status, and `Retry-After` if the [`Problem`] has it.
 /// - A 401 has a challenge (RFC 9110, 11.6.1) of the scheme and the realm. Its `error` parameter is
-///   the problem's (RFC 6750, 3). Additional challenges follow.
+///   the problem's (RFC 6750, 3), and so is `max_age` (RFC 9470, 3). Additional challenges follow.
 /// - The response to a gRPC call has status 200 and `grpc-status`. A request is a gRPC call if it
 ///   is a `POST` over HTTP/2 or HTTP/3 with a content type of `application/grpc`, or a `POST` with
 ///   one of `application/grpc-web`. All other requests get the HTTP status.
@@ -131,6 +131,11 @@ impl<R: Rejection> RejectionRenderer<R> {
         if let Some(error) = problem.challenge_error() {
             challenge.push_str(", error=\"");
             challenge.push_str(&quoted_string(error));
+            challenge.push('"');
+        }
+        if let Some(max_age) = problem.challenge_max_age() {
+            challenge.push_str(", max_age=\"");
+            challenge.push_str(&max_age.as_secs().to_string());
             challenge.push('"');
         }
         HeaderValue::try_from(challenge).ok()

@@ -10,12 +10,15 @@ use http::{HeaderMap, StatusCode};
 use http_guard::{Problem, Rejection as _, RejectionRenderer};
 use serde_json::{Map, Value, json};
 
-use self::problems::{access_token_problem, malformed_request, session_problem, unavailable};
+use self::problems::{
+    access_token_problem, factor_problem, malformed_request, session_problem, step_up_problem,
+    unavailable,
+};
 use crate::InvalidField;
 use crate::access_token::{AccessTokenError, KeyError};
 use crate::account::HookDenial;
 use crate::password::{HashingError, PasswordViolation, join_violations};
-use crate::rbac::Denial;
+use crate::rbac::{Denial, StepUp};
 use crate::store::StoreError;
 
 /// The reason for which a request is rejected, or passes without a principal.
@@ -87,6 +90,21 @@ pub enum Rejection {
     /// A hook of the service denies the operation. The response contains its code.
     #[error(transparent)]
     Denied(HookDenial),
+    /// The user has to be authenticated further first (RFC 9470).
+    #[error(transparent)]
+    StepUpRequired(StepUp),
+    /// The one-time password, the recovery code or the passkey is wrong, or factors are locked.
+    #[error("wrong factor, or factors locked")]
+    FactorRejected,
+    /// The enrolment or the ceremony of a factor is unknown, finished or expired.
+    #[error("enrolment or ceremony of a factor unknown, finished or expired")]
+    CeremonyExpired,
+    /// The account has as many factors as it can have.
+    #[error("too many factors")]
+    TooManyFactors,
+    /// A factor with this credential exists.
+    #[error("factor exists")]
+    FactorExists,
     /// Another account has, or had, the user name.
     #[error("user name already exists")]
     NameTaken,
@@ -153,11 +171,12 @@ impl Rejection {
     /// |---|---|
     /// | `malformed_request`, `ambiguous_credentials` | 400 |
     /// | `invalid_credentials`, `token_invalid`, `token_expired`, `session_expired`, `account_disabled`, `refresh_invalid`, `refresh_reused`, `code_invalid` | 401 |
+    /// | `second_factor_required`, `authentication_too_old` | 401 |
     /// | `permission_denied`, `password_expired`, `cross_origin`, `denied` | 403 |
     /// | `not_found` | 404 |
     /// | `method_not_allowed` | 405 |
-    /// | `name_taken`, `user_disabled`, `user_enabled`, `last_admin` | 409 |
-    /// | `password_rejected`, `current_password_wrong` | 422 |
+    /// | `name_taken`, `user_disabled`, `user_enabled`, `last_admin`, `factor_exists`, `too_many_factors` | 409 |
+    /// | `password_rejected`, `current_password_wrong`, `factor_rejected`, `ceremony_expired` | 422 |
     /// | `rate_limited` | 429 |
     /// | `busy`, `unavailable` | 503 |
     #[must_use]
@@ -225,7 +244,7 @@ impl Rejection {
             Self::Busy => {
                 Problem::unavailable("busy", "Too many requests at once", Duration::from_secs(1))
             }
-            _ => unavailable(),
+            _ => factor_problem(self).unwrap_or_else(unavailable),
         }
     }
 }
@@ -270,6 +289,7 @@ impl http_guard::Rejection for Rejection {
                 Problem::forbidden("permission_denied", "Permission denied")
             }
             Self::Denied(_) => Problem::forbidden("denied", "The service denies this"),
+            Self::StepUpRequired(step_up) => step_up_problem(*step_up),
             _ => self.request_problem(),
         }
     }

@@ -1,5 +1,6 @@
 //! The accounts of a service, and the state that their operations share.
 
+mod factor_settings;
 mod hook_calls;
 mod layers;
 
@@ -12,7 +13,7 @@ use secrecy::SecretString;
 
 use self::hook_calls::HookCalls;
 use super::code_delivery::RecoveryRequests;
-use super::{AccountError, AccountSettings, CodeDelivery};
+use super::{AccountError, AccountSettings, CodeDelivery, FactorSettings};
 use crate::access_token::{Claims, ExtraClaims, KeyProvider, KeyRing, issue};
 use crate::audit::{AuditEvent, AuditSinks, AuditTrail, EventKind, Outcome};
 use crate::lockout::AttemptRecord;
@@ -86,6 +87,7 @@ struct Inner {
     hasher: PasswordHasher,
     clock: Arc<dyn Clock>,
     settings: AccountSettings,
+    factor_settings: FactorSettings,
     /// The refreshes of each account.
     refreshes: Arc<RateLimiter>,
     breached: Option<Arc<dyn BreachedPasswords>>,
@@ -136,6 +138,7 @@ impl Accounts {
             clock,
             refreshes: Arc::new(RateLimiter::new(settings.refresh_limit())),
             settings,
+            factor_settings: FactorSettings::default(),
             breached: None,
             policy: Arc::new(Policy::default()),
             recovery_requests: None,

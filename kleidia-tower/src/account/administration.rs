@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::{Account, AccountChangeError, AccountError, AccountUpdate, Accounts, NewUser};
 use crate::audit::{AuditEvent, AuditQuery, AuditRecord, EventKind, Reason};
-use crate::rbac::{Denial, RoleChangeError, RoleName, RoleRules};
+use crate::rbac::{Denial, Policy, RoleChangeError, RoleName, RoleRules};
 use crate::session::{EndReason, SessionSelector};
 use crate::telemetry::log_unavailable;
 use crate::{ClientInfo, Principal, RequestInfo, UserId};
@@ -98,13 +98,16 @@ impl Accounts {
         self.audit_trail().record_denial(|at| vec![event(at)]);
     }
 
+    pub(super) async fn current_policy(&self) -> Result<Policy, AccountError> {
+        let policy = self.policy().policy().await;
+        Ok(policy.inspect_err(|error| log_unavailable("policy", error))?)
+    }
+
     pub(super) async fn role_rules(
         &self,
         actor: Option<&Principal>,
     ) -> Result<RoleRules, AccountError> {
-        let policy = self.policy().policy().await.inspect_err(|error| {
-            log_unavailable("policy", error);
-        })?;
+        let policy = self.current_policy().await?;
         Ok(match actor {
             Some(principal) => RoleRules::for_principal(policy, principal),
             None => RoleRules::for_operator(policy),

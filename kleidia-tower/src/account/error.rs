@@ -7,7 +7,7 @@ use super::{AccountChangeError, HookDenial};
 use crate::access_token::{AccessTokenError, KeyError};
 use crate::password::{BreachedPasswordError, HashingError, PasswordViolation, join_violations};
 use crate::rate_limit::RateLimitError;
-use crate::rbac::{PolicyError, RoleChangeError};
+use crate::rbac::{Denial, PolicyError, RoleChangeError, StepUp};
 use crate::store::StoreError;
 use crate::{InvalidField, Rejection, UserNameError};
 
@@ -55,6 +55,31 @@ pub enum AccountError {
     /// Only the audit log distinguishes these cases, so that no client can.
     #[error("one-time code invalid")]
     CodeInvalid,
+    /// The session has to be authenticated further first. A denial is recorded.
+    #[error(transparent)]
+    StepUp(StepUp),
+    /// The one-time password or the recovery code is wrong or was used before, or its verification
+    /// is locked.
+    #[error("wrong factor, or factors locked")]
+    FactorRejected,
+    /// The enrolment or the ceremony of a factor is unknown, finished or expired.
+    #[error("enrolment or ceremony of a factor unknown, finished or expired")]
+    CeremonyExpired,
+    /// The account has as many factors as it can have.
+    #[error("too many factors")]
+    TooManyFactors,
+    /// A factor with this credential exists.
+    #[error("factor exists")]
+    FactorExists,
+    /// The user has no factor with this id.
+    #[error("factor not found")]
+    FactorNotFound,
+    /// The principal may not remove the factors of this account. A denial is recorded.
+    #[error(transparent)]
+    FactorsNotRemovable(Denial),
+    /// The secret of a factor is encrypted by a key that this service does not have.
+    #[error("key of a factor unavailable")]
+    FactorKeyUnavailable,
     /// The account is disabled.
     #[error("account disabled")]
     AccountDisabled,
@@ -206,7 +231,16 @@ impl From<AccountError> for Rejection {
             AccountError::UserEnabled => Self::UserEnabled,
             AccountError::Denied(denial) => Self::Denied(denial),
             AccountError::HookUnavailable => Self::Unavailable("account hook unavailable"),
-            AccountError::UserNotFound | AccountError::SessionNotFound => Self::NotFound,
+            AccountError::StepUp(step_up) => Self::StepUpRequired(step_up),
+            AccountError::FactorRejected => Self::FactorRejected,
+            AccountError::CeremonyExpired => Self::CeremonyExpired,
+            AccountError::TooManyFactors => Self::TooManyFactors,
+            AccountError::FactorExists => Self::FactorExists,
+            AccountError::FactorsNotRemovable(denial) => Self::PermissionDenied(denial),
+            AccountError::FactorKeyUnavailable => Self::Unavailable("key of a factor unavailable"),
+            AccountError::UserNotFound
+            | AccountError::SessionNotFound
+            | AccountError::FactorNotFound => Self::NotFound,
             AccountError::Busy => Self::Busy,
             AccountError::Store(error) => Self::from(error),
             AccountError::Keys(error) => Self::KeysUnavailable(error),

@@ -7,6 +7,8 @@ mod email_address;
 mod end_all_sessions;
 mod error;
 mod factor;
+mod factor_store;
+mod factors;
 mod hooks;
 mod import;
 mod login;
@@ -34,6 +36,14 @@ pub use code_delivery::{CodeDelivery, CodeMessage, DeliveryError};
 pub use email_address::{EmailAddress, EmailAddressError};
 pub use error::AccountError;
 pub use factor::{Factor, FactorKind, FactorLabel, FactorLabelError};
+pub use factor_store::{
+    FactorChangeError, FactorOutcome, FactorRemoval, FactorStore, FactorUse, NewFactor,
+};
+#[cfg(feature = "totp")]
+pub use factors::TotpEnrolment;
+pub use factors::{
+    FactorKey, FactorKeyError, FactorSettings, FactorSummary, PresentedFactor, RecoveryCodes,
+};
 pub use hooks::{
     AccessTokenContext, AccountHooks, HookDenial, HookError, LoginContext, NewAccountContext,
     PasswordChangeContext,

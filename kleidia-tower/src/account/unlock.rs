@@ -41,7 +41,7 @@ impl Accounts {
         Ok(token.to_text())
     }
 
-    async fn find_by_name(&self, name: &str) -> Result<Arc<Account>, AccountError> {
+    pub(super) async fn find_by_name(&self, name: &str) -> Result<Arc<Account>, AccountError> {
         let name: UserName = name.parse()?;
         let found = self.store().account_with_password(AccountLookup::Name(&name)).await?;
         found.map(|(account, _)| account).ok_or(AccountError::UserNotFound)

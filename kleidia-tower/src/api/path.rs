@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 
 use super::rejection::ApiRejection;
-use crate::{Rejection, SessionId, UserId};
+use crate::{FactorId, Rejection, SessionId, UserId};
 
 /// The id in the path. A path with an invalid id does not exist.
 pub(super) struct PathId<T>(pub(super) T);
@@ -22,6 +22,14 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId<SessionId> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiRejection> {
         number(parts, state).await.map(|number| Self(SessionId::new(number)))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId<FactorId> {
+    type Rejection = ApiRejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiRejection> {
+        number(parts, state).await.map(|number| Self(FactorId::new(number)))
     }
 }
 

@@ -6,18 +6,17 @@ use std::collections::BTreeSet;
 
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn_with_state, map_response};
-use axum::response::Response;
 use axum::routing::{delete, get, patch, post};
 use axum::{Extension, Router};
-use http::HeaderValue;
-use http::header::CACHE_CONTROL;
 use http_guard::RejectionRenderer;
 
 use super::browser_cookies::ApiCookies;
 use super::health::HealthChecks;
+use super::no_store::no_store;
 use super::rejection::{ApiRejection, render};
 use super::{
-    ApiRoutes, audit, authentication, body, events, profile, recovery, sessions, users, whoami,
+    ApiRoutes, audit, authentication, body, events, factors, profile, recovery, sessions, users,
+    whoami,
 };
 use crate::account::Accounts;
 use crate::rate_limit::{Key, Limit, RateLimitLayer, SharedLimits, TrustedProxies};
@@ -33,6 +32,7 @@ use crate::{HealthError, Rejection, Responder};
 /// | `POST /auth/login`, `/auth/refresh`, `/auth/recover`, `/auth/recovery`, `GET /health` | nothing |
 /// | `POST /auth/logout`, `/auth/logout-all`, `/auth/password` | a session |
 /// | `GET /session`, `GET /session/events`, `DELETE /session/{id}`, `POST /session/{id}/register-agent` | a session; the user's own sessions only |
+/// | `POST /session/factor`, `GET /session/factors` and the routes below it | a session, also without the second factor that the [policy](crate::rbac::Policy::with_second_factor) requires |
 /// | `GET /whoami` | a user or a workload |
 /// | `GET /users/{id}` | the user's own id, or `users:read` |
 /// | `GET /admin/users`, `POST /admin/users` | `users:read`, `users:create` |
@@ -41,6 +41,7 @@ use crate::{HealthError, Rejection, Responder};
 /// | `POST /admin/users/{id}/recovery-code` | `users:recover`, and all that the roles of the user grant |
 /// | other roles than `user` for a new or newly enabled account, and changes of roles | also `roles:assign`, and all that the roles grant |
 /// | `DELETE /admin/users/{id}/sessions` | `sessions:revoke` |
+/// | `GET`, `DELETE /admin/users/{id}/factors` | `users:read`; `factors:remove`, and all that the roles of the user grant |
 /// | `GET /admin/audit` | `audit:read` |
 /// | `DELETE /admin/users/{id}`, `DELETE /admin/audit` | always denied: accounts and records are not deleted |
 ///
@@ -249,6 +250,12 @@ impl Api {
         match group {
             ApiRoutes::Authentication => self.authentication_routes(),
             ApiRoutes::Sessions => self.session_routes(),
+            ApiRoutes::Factors => {
+                let session = self.session_layer().with_expired_passwords_allowed();
+                factors::routes(&self.login_limit, |route| {
+                    self.with_session(route, session.clone())
+                })
+            }
             ApiRoutes::Whoami => {
                 let caller = Requirement::authenticated();
                 router.route("/whoami", self.with_requirement(get(whoami::whoami), caller, None))
@@ -283,12 +290,12 @@ impl Api {
             .route("/auth/refresh", post(authentication::refresh))
             .route("/auth/logout", with_session(post(authentication::log_out)))
             .route("/auth/logout-all", with_session(post(authentication::log_out_everywhere)))
-            .route("/auth/password", with_session(password))
+            .route("/auth/password", with_session(self.authorized(password)))
             .merge(recovery::public_routes(&self.login_limit))
     }
 
     fn session_routes(&self) -> Router<Accounts> {
-        let with_session = |route| self.with_session(route, self.session_layer());
+        let with_session = |route| self.with_session(self.authorized(route), self.session_layer());
         let has_audit = self.routes.contains(&ApiRoutes::Audit);
         let events = events::route(has_audit.then(|| self.accounts.store().clone()));
         Router::new()
@@ -305,6 +312,8 @@ impl Api {
         let user = route(patch(users::update), "users:update")
             .merge(route(delete(users::deletion_denied), "users:delete"));
         let sessions = route(delete(users::end_sessions), "sessions:revoke");
+        let factors = route(factors::admin_list(), "users:read")
+            .merge(route(factors::admin_removal(), "factors:remove"));
         Router::new()
             .route("/admin/users", users)
             .route("/admin/users/{id}", user)
@@ -314,6 +323,7 @@ impl Api {
             )
             .route("/admin/users/{id}/unlock", route(post(users::unlock), "users:unlock"))
             .route("/admin/users/{id}/sessions", sessions)
+            .route("/admin/users/{id}/factors", factors)
             .merge(profile::routes(|route, permission| {
                 self.with_requirement(route, Requirement::permission(permission), None)
             }))
@@ -322,9 +332,4 @@ impl Api {
 
 fn requires(permission: &'static str) -> Requirement {
     Requirement::permission(Permission::built_in(permission))
-}
-
-async fn no_store<B>(mut response: Response<B>) -> Response<B> {
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

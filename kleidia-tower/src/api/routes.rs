@@ -9,6 +9,8 @@ pub enum ApiRoutes {
     /// `/session`, `/session/events`, `/session/{id}`, `/session/{id}/register-agent`. The events have
     /// the audit log only with [`Self::Audit`].
     Sessions,
+    /// `/session/factor`, `/session/factors` and the routes below it.
+    Factors,
     /// `/whoami`.
     Whoami,
     /// `/users/{id}`.
@@ -23,9 +25,10 @@ pub enum ApiRoutes {
 
 impl ApiRoutes {
     /// All groups.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Authentication,
         Self::Sessions,
+        Self::Factors,
         Self::Whoami,
         Self::Users,
         Self::Administration,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body::JsonBody;
 use super::browser_cookies::CookieRequest;
+use super::factors::Authentication;
 use super::path::PathId;
 use super::rejection::ApiRejection;
 use crate::account::Accounts;
@@ -27,6 +28,8 @@ pub(super) struct SessionResponse {
     created_at: String,
     last_seen_at: String,
     expires_at: String,
+    #[serde(flatten)]
+    authentication: Authentication,
     /// In PEM.
     agent_key: Option<String>,
 }
@@ -85,6 +88,7 @@ impl SessionResponse {
             created_at: session.created_at.to_string(),
             last_seen_at: session.last_seen_at.to_string(),
             expires_at: session.expires_at.to_string(),
+            authentication: Authentication::from(session),
             agent_key: session.agent_key.clone(),
         }
     }

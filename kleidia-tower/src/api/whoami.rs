@@ -7,6 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::factors::Authentication;
 use super::rejection::ApiRejection;
 use crate::account::Accounts;
 use crate::rbac::{Policy, RoleName};
@@ -22,6 +23,9 @@ pub(super) struct WhoamiResponse {
     username: Option<String>,
     #[serde(flatten)]
     access: Access,
+    /// `None` for workloads.
+    #[serde(flatten)]
+    authentication: Option<Authentication>,
     claims: Value,
 }
 
@@ -50,6 +54,7 @@ impl WhoamiResponse {
             subject: principal.subject(),
             username: principal.session().map(|view| view.account.name.to_string()),
             access: Access::new(policy, principal.roles()),
+            authentication: principal.session().map(|view| Authentication::from(&*view.session)),
             claims: claims(principal),
         }
     }

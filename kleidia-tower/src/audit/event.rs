@@ -91,6 +91,14 @@ pub enum EventKind {
     KeyReplaced,
     /// The key of an agent was bound to a session.
     AgentRegistered,
+    /// A user has enrolled a factor.
+    FactorAdded,
+    /// A factor was removed, by its user or by an admin.
+    FactorRemoved,
+    /// A user has presented a factor.
+    FactorUsed,
+    /// A factor was wrong, or its verification is locked.
+    FactorFailed,
     /// A denial was overridden.
     PolicyOverride,
     /// An override of a denial was rejected.
@@ -140,7 +148,7 @@ impl AuditIdentity {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 30] = [
         Self::LoginSuccess,
         Self::LoginFailure,
         Self::LoginLocked,
@@ -165,6 +173,10 @@ impl EventKind {
         Self::RoleChanged,
         Self::KeyReplaced,
         Self::AgentRegistered,
+        Self::FactorAdded,
+        Self::FactorRemoved,
+        Self::FactorUsed,
+        Self::FactorFailed,
         Self::PolicyOverride,
         Self::PolicyViolation,
     ];
@@ -197,6 +209,10 @@ impl EventKind {
             Self::RoleChanged => "role.changed",
             Self::KeyReplaced => "key.replaced",
             Self::AgentRegistered => "agent.registered",
+            Self::FactorAdded => "factor.added",
+            Self::FactorRemoved => "factor.removed",
+            Self::FactorUsed => "factor.used",
+            Self::FactorFailed => "factor.failed",
             Self::PolicyOverride => "policy.override",
             Self::PolicyViolation => "policy.violation",
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::UserName;
+use crate::account::FactorKind;
 use crate::rbac::RoleName;
 use crate::session::EndReason;
 use crate::visible_text::is_visible;
@@ -76,6 +77,14 @@ pub enum Reason {
     },
     /// A requirement was not met. The text comes from the service, never from a client.
     Policy(String),
+    /// The factor is of this kind.
+    Factor(FactorKind),
+    /// A one-time password or a recovery code was wrong, or was used before.
+    WrongCode,
+    /// An assertion of a passkey was invalid.
+    WrongAssertion,
+    /// The signature counter of a passkey has gone back, so the passkey may have been cloned.
+    ClonedPasskey,
     /// A denial was overridden, with the reason that the admin gave.
     Override(OverrideReason),
     /// The record stands for this many further rejections of its kind from its source within a
@@ -153,6 +162,10 @@ impl fmt::Display for Reason {
             Self::Roles { from, to } => write!(f, "{} -> {}", names(from), names(to)),
             Self::Renamed(name) => f.write_str(name.as_str()),
             Self::Imported { roles } => write!(f, "{IMPORTED}{}", names(roles)),
+            Self::Factor(kind) => f.write_str(kind.as_str()),
+            Self::WrongCode => f.write_str("wrong-code"),
+            Self::WrongAssertion => f.write_str("wrong-assertion"),
+            Self::ClonedPasskey => f.write_str("cloned-passkey"),
             Self::MoreWithinMinute(count) => write!(f, "and {count} more within a minute"),
             Self::Policy(text) | Self::Override(OverrideReason(text)) => f.write_str(text),
         }

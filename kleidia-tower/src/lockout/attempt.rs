@@ -30,6 +30,10 @@ pub enum Evidence {
     Device(TokenDigest),
     /// The active session of the account, which wants to change the password.
     Session(SessionId),
+    /// The active session of the account, in which the user presents a second factor. The attempt
+    /// counts for the second factors of the account, from every session and source: a client that
+    /// knows the password can open any number of sessions.
+    SecondFactor(SessionId),
 }
 
 /// The source of a login attempt: an IPv4 address, an IPv6 /64 network, or unknown.

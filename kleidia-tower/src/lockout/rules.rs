@@ -19,6 +19,9 @@ pub(crate) struct FailureCounters {
     pub(crate) account: FailureRow,
     /// Whether the client presents an active session of the account.
     pub(crate) has_session: bool,
+    /// Whether the attempt is one of a second factor. It counts for itself: the failures of the
+    /// account are those of passwords, which a login with the password resets.
+    pub(crate) is_second_factor: bool,
 }
 
 impl FailureCounters {
@@ -32,12 +35,20 @@ impl FailureCounters {
         if now < self.client.locked_until {
             return Reservation::Locked { until: self.client.locked_until };
         }
+        let (consecutive, max) =
+            (self.client.consecutive(policy, now), policy.max_consecutive_failures());
+        if self.is_second_factor && consecutive >= max {
+            return Reservation::Locked { until: forgets_one(&self.client, policy) };
+        }
         // All pending attempts may fail, and must not exceed the threshold.
         let failures = self.client.failures_towards_lock(policy) + self.client.pending;
         if failures >= policy.threshold() {
             return Reservation::Busy;
         }
         self.client.add_pending(policy, now);
+        if self.is_second_factor {
+            return Reservation::Granted;
+        }
         if let Some(until) = self.throttled_until(policy, now) {
             return Reservation::Throttled { until };
         }
@@ -54,8 +65,7 @@ impl FailureCounters {
         let (consecutive, max) =
             (account.consecutive(policy, now), policy.max_consecutive_failures());
         if consecutive >= max {
-            let kept = policy.failure_decay().saturating_mul(max - 1);
-            return Some(time::sub(account.forgotten_at, kept));
+            return Some(forgets_one(account, policy));
         }
         if now < account.locked_until {
             return Some(account.locked_until);
@@ -76,6 +86,9 @@ impl FailureCounters {
 
     /// Counts a failure. Returns whether a lock starts with it.
     pub(crate) fn record_failure(&mut self, policy: &LockoutPolicy, now: Timestamp) -> bool {
+        if self.is_second_factor {
+            return self.record_throttled(policy, now);
+        }
         let is_familiar = self.is_familiar(policy, now);
         self.account.remove_pending();
         self.account.add_failure(policy, now);
@@ -103,7 +116,15 @@ impl FailureCounters {
     /// Settles a granted attempt without counting it.
     pub(crate) fn release(&mut self) {
         self.client.remove_pending();
-        self.account.remove_pending();
+        if !self.is_second_factor {
+            self.account.remove_pending();
+        }
+    }
+
+    /// Resets the counters after a correct second factor.
+    pub(crate) fn record_second_factor(&mut self, policy: &LockoutPolicy) {
+        self.release();
+        self.client.reset(policy);
     }
 
     /// Resets the counters after a success, and marks the client as familiar.
@@ -189,6 +210,12 @@ impl FailureRow {
     fn failures_towards_lock(&self, policy: &LockoutPolicy) -> u32 {
         self.failures.min(policy.threshold() - 1)
     }
+}
+
+/// Returns when one failure less than the maximum remains.
+fn forgets_one(row: &FailureRow, policy: &LockoutPolicy) -> Timestamp {
+    let kept = policy.failure_decay().saturating_mul(policy.max_consecutive_failures() - 1);
+    time::sub(row.forgotten_at, kept)
 }
 
 fn latest_forgotten_at(policy: &LockoutPolicy, now: Timestamp) -> Timestamp {

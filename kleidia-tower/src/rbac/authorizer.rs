@@ -105,7 +105,7 @@ impl Authorizer {
             let event = |kind: &EventKind| request.event(at, *kind, reason.clone());
             denied.iter().map(event).collect()
         });
-        Err(Rejection::PermissionDenied(denial))
+        Err(denial.into())
     }
 }
 

@@ -21,7 +21,9 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 /// # Rules
 /// 1. A request without a principal is rejected with 401.
 /// 2. A request whose principal does not meet the requirement is rejected with 403,
-///    `permission_denied`. The client does not see the reason.
+///    `permission_denied`. The client does not see the reason. If the user can mend it by being
+///    authenticated further, it is a 401 (RFC 9470): `second_factor_required`, or
+///    `authentication_too_old` with the `max_age`.
 /// 3. If the policy or the owner lookup is unavailable, the request is rejected with 503, even if
 ///    the principal could meet the requirement otherwise.
 /// 4. An allowed request has a [`Permit`] in its extensions.
@@ -31,8 +33,8 @@ use crate::{GuardedService, Principal, Rejection, Responder, Unauthenticated};
 /// 6. A [stream](http_guard::stream) ends when the policy or the roles of the principal no longer
 ///    permit it: at once after a change of an account's roles, and within half a lease after one of
 ///    the policy or of the roles that rules assign to a workload, plus the TTL of a
-///    [`CachedPolicy`](super::CachedPolicy). Whether the principal is the owner, and how recent the
-///    password is, matters when the request starts.
+///    [`CachedPolicy`](super::CachedPolicy). Whether the principal is the owner, and how long
+///    ago the user was authenticated, matters when the request starts.
 ///
 /// A gRPC request is rejected with `UNAUTHENTICATED`, `PERMISSION_DENIED` or `UNAVAILABLE`. The
 /// typed [`Rejection`] is in the extensions of the response.
@@ -159,7 +161,7 @@ impl RbacLayer {
     /// fails, the request is rejected with 503. A rejected override is recorded as
     /// `policy.violation`, in one transaction with `permission.denied`. What requires a
     /// [destructive](super::Permission::destructive) permission or
-    /// [step-up](Requirement::step_up) cannot be overridden.
+    /// [step-up](crate::rbac::StepUp) cannot be overridden.
     #[must_use]
     pub fn with_overrides(self) -> Self {
         self.with(|guard| Arc::make_mut(&mut guard.authorizer).is_overridable = true)

@@ -15,7 +15,7 @@ mod role_rules;
 #[cfg(feature = "kliento")]
 mod workload;
 
-pub use denial::Denial;
+pub use denial::{Denial, StepUp};
 pub use layer::{RbacGuard, RbacLayer};
 pub use ownership::OwnerPathError;
 pub use permission::{Permission, PermissionError};

@@ -7,7 +7,7 @@ use http_guard::Problem;
 use http_guard::stream::{Reconnection, StreamDecision, StreamEnd, StreamWatch};
 
 use super::authorizer::Authorizer;
-use super::{AccessContext, Permit};
+use super::{AccessContext, Denial, Permit, StepUp};
 use crate::Principal;
 use crate::audit::OverrideReason;
 use crate::session::SessionStream;
@@ -16,13 +16,18 @@ use crate::session::SessionStream;
 #[derive(Clone)]
 pub(crate) struct PermitCheck {
     authorizer: Arc<Authorizer>,
-    /// The facts when the request was allowed: ownership and a recent password matter at its start.
+    /// The facts when the request was allowed: ownership and freshness matter at its start.
     context: AccessContext,
     override_reason: Option<OverrideReason>,
 }
 
 const PERMISSION_DENIED: StreamEnd = StreamEnd::new(
     Problem::forbidden("permission_denied", "Permission denied"),
+    Reconnection::Never,
+);
+
+const SECOND_FACTOR_REQUIRED: StreamEnd = StreamEnd::new(
+    Problem::unauthorized("second_factor_required", "A second factor is required"),
     Reconnection::Never,
 );
 
@@ -63,11 +68,14 @@ impl PermitCheck {
             reason
                 .and_then(|reason| policy.decide_override(principal, requirement, context, reason))
         };
-        let is_permitted = policy.decide(principal, requirement, context).is_ok();
-        if is_permitted || is_overridden().is_some() {
-            StreamDecision::Allow { valid_for: None }
-        } else {
-            StreamDecision::End(PERMISSION_DENIED)
+        let decided = policy.decide(principal, requirement, context);
+        match decided {
+            Ok(_) => StreamDecision::Allow { valid_for: None },
+            Err(_) if is_overridden().is_some() => StreamDecision::Allow { valid_for: None },
+            Err(Denial::StepUp(StepUp::SecondFactor)) => {
+                StreamDecision::End(SECOND_FACTOR_REQUIRED)
+            }
+            Err(_) => StreamDecision::End(PERMISSION_DENIED),
         }
     }
 }

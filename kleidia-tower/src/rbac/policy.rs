@@ -34,6 +34,8 @@ pub struct Policy(Arc<Inner>);
 struct Inner {
     roles: BTreeMap<RoleName, Grants>,
     destructive: BTreeSet<Permission>,
+    /// The roles that need a second factor.
+    second_factor: BTreeSet<RoleName>,
 }
 
 /// The permissions of a role.
@@ -44,8 +46,9 @@ enum Grants {
 }
 
 /// The permissions that this crate requires.
-const BUILT_IN: [&str; 9] = [
+const BUILT_IN: [&str; 10] = [
     "audit:read",
+    "factors:remove",
     "policy:override",
     "roles:assign",
     "sessions:revoke",
@@ -91,6 +94,34 @@ impl Policy {
         self
     }
 
+    /// Requires a second factor of users with one of these roles; of none by default.
+    ///
+    /// Every [decision](Self::decide) about such a user, so every route behind an
+    /// [`RbacLayer`](super::RbacLayer), is then a 401 with `second_factor_required` until the user has
+    /// presented one in the session. [`JwtSessionLayer`](crate::session::JwtSessionLayer) alone does
+    /// not know the policy: that leaves the routes on which users enrol and present factors, and those
+    /// that end sessions. Workloads with such a role are allowed.
+    ///
+    /// ```
+    /// use kleidia_tower::rbac::{Policy, RoleName};
+    ///
+    /// let policy = Policy::default().with_second_factor([RoleName::admin()]);
+    /// assert!(policy.needs_second_factor([&RoleName::admin()]));
+    /// assert!(!policy.needs_second_factor([&RoleName::user()]));
+    /// ```
+    #[must_use]
+    pub fn with_second_factor(mut self, roles: impl IntoIterator<Item = RoleName>) -> Self {
+        Arc::make_mut(&mut self.0).second_factor.extend(roles);
+        self
+    }
+
+    /// Returns whether users with these roles need a second factor.
+    #[must_use]
+    pub fn needs_second_factor<'a>(&self, roles: impl IntoIterator<Item = &'a RoleName>) -> bool {
+        let needed = &self.0.second_factor;
+        !needed.is_empty() && roles.into_iter().any(|role| needed.contains(role))
+    }
+
     fn with(mut self, role: RoleName, grants: Grants) -> Self {
         Arc::make_mut(&mut self.0).roles.insert(role, grants);
         self
@@ -133,7 +164,7 @@ impl Policy {
     }
 
     /// Returns whether roles together grant everything that a role grants.
-    pub(super) fn grant_all_of(&self, roles: &BTreeSet<RoleName>, role: &RoleName) -> bool {
+    pub(crate) fn grant_all_of(&self, roles: &BTreeSet<RoleName>, role: &RoleName) -> bool {
         match self.0.roles.get(role) {
             Some(Grants::AllExceptDestructive) => roles.iter().any(|held| self.is_admin_role(held)),
             Some(Grants::Listed(permissions)) => {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Denial, Permission, Permit, Policy, RoleName};
+use super::{Denial, Permission, Permit, Policy, RoleName, StepUp};
 use crate::audit::OverrideReason;
-use crate::{Principal, Timestamp, time};
+use crate::{Principal, Timestamp};
 
 /// What a route requires of a principal.
 ///
@@ -17,8 +17,8 @@ use crate::{Principal, Timestamp, time};
 ///     Requirement::owner(),
 ///     Requirement::permission("users:read".parse()?),
 /// ]);
-/// let recently = Requirement::step_up(Duration::from_secs(300));
-/// let both = Requirement::all_of([owner_or_reader, recently]);
+/// let recently = Requirement::fresh(Duration::from_secs(300));
+/// let all = Requirement::all_of([owner_or_reader, recently, Requirement::second_factor()]);
 /// # Ok::<(), kleidia_tower::rbac::PermissionError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,8 @@ enum Kind {
     AnyOf(Vec<Requirement>),
     AllOf(Vec<Requirement>),
     Owner,
-    StepUp(Duration),
+    Fresh(Duration),
+    SecondFactor,
 }
 
 /// The facts about a request that a decision needs besides the principal.
@@ -40,7 +41,7 @@ enum Kind {
 pub struct AccessContext {
     /// Whether the principal owns the requested resource.
     pub is_owner: bool,
-    /// The current time, for step-up. With `None` no step-up requirement is met.
+    /// The current time, for [`Requirement::fresh`], which is never met with `None`.
     pub now: Option<Timestamp>,
 }
 
@@ -83,15 +84,27 @@ impl Requirement {
         Self(Kind::Owner)
     }
 
-    /// Requires a session whose password was verified less than `max_age` ago. Workloads never meet
-    /// it.
+    /// Requires a session whose user was authenticated less than `max_age` ago: at the login, or by a
+    /// factor since then. Workloads never meet it.
+    ///
+    /// If this alone is not met, the rejection is a 401 with `authentication_too_old` and the
+    /// `max_age` (RFC 9470): the client authenticates its user further, and repeats the request.
     #[must_use]
-    pub const fn step_up(max_age: Duration) -> Self {
-        Self(Kind::StepUp(max_age))
+    pub const fn fresh(max_age: Duration) -> Self {
+        Self(Kind::Fresh(max_age))
+    }
+
+    /// Requires a session in which the user has presented a second factor. Workloads never meet it.
+    ///
+    /// If this alone is not met, the rejection is a 401 with `second_factor_required` (RFC 9470).
+    /// Policies can require it of [roles](Policy::with_second_factor) instead.
+    #[must_use]
+    pub const fn second_factor() -> Self {
+        Self(Kind::SecondFactor)
     }
 
     pub(super) fn needs_time(&self) -> bool {
-        self.any_part(&|kind| matches!(kind, Kind::StepUp(_)))
+        self.any_part(&|kind| matches!(kind, Kind::Fresh(_)))
     }
 
     fn includes_destruction(&self, policy: &Policy) -> bool {
@@ -112,12 +125,12 @@ impl Requirement {
     }
 
     /// Returns whether an override of the policy is enough to meet the requirement. An override
-    /// replaces roles, permissions and ownership, but not a recent password.
+    /// replaces roles, permissions and ownership, but not how the user was authenticated.
     fn allows_override(&self, principal: &Principal, context: &AccessContext) -> bool {
         let allows = |part: &Self| part.allows_override(principal, context);
         match &self.0 {
             Kind::Authenticated | Kind::Role(_) | Kind::Permission(_) | Kind::Owner => true,
-            Kind::StepUp(max_age) => is_recent(principal, context.now, *max_age),
+            Kind::Fresh(_) | Kind::SecondFactor => self.check_session(principal, context).is_ok(),
             Kind::AnyOf(parts) => parts.iter().any(allows),
             Kind::AllOf(parts) => !parts.is_empty() && parts.iter().all(allows),
         }
@@ -137,26 +150,55 @@ impl Requirement {
             Kind::Permission(permission) if policy.permits(principal.roles(), permission) => Ok(()),
             Kind::Permission(permission) => Err(Denial::Permission(permission.clone())),
             Kind::AnyOf(parts) if parts.iter().any(|part| check(part).is_ok()) => Ok(()),
-            Kind::AnyOf(_) => Err(Denial::NoneOf),
+            Kind::AnyOf(parts) => Err(step_up(parts.iter().map(check)).unwrap_or(Denial::NoneOf)),
             Kind::AllOf(parts) if parts.is_empty() => Err(Denial::NoRequirement),
-            Kind::AllOf(parts) => parts.iter().try_for_each(check),
+            Kind::AllOf(parts) => check_all(parts.iter().map(check)),
             Kind::Owner if context.is_owner => Ok(()),
             Kind::Owner => Err(Denial::NotOwner),
-            Kind::StepUp(max_age) if is_recent(principal, context.now, *max_age) => Ok(()),
-            Kind::StepUp(_) => Err(Denial::StepUpRequired),
+            Kind::Fresh(_) | Kind::SecondFactor => self.check_session(principal, context),
+        }
+    }
+
+    /// Checks how the user of a session was authenticated.
+    fn check_session(&self, principal: &Principal, context: &AccessContext) -> Result<(), Denial> {
+        let session = &principal.session().ok_or(Denial::NoSession)?.session;
+        match &self.0 {
+            Kind::Fresh(max_age) if session.is_fresh(*max_age, context.now) => Ok(()),
+            Kind::Fresh(max_age) => Err(StepUp::Fresh { max_age: *max_age }.into()),
+            Kind::SecondFactor => check_second_factor(principal),
+            _ => Ok(()),
         }
     }
 }
 
-fn is_recent(principal: &Principal, now: Option<Timestamp>, max_age: Duration) -> bool {
-    let verified_at = principal.session().map(|view| view.session.authenticated_at);
-    let age = verified_at.zip(now).map(|(verified_at, now)| time::elapsed(verified_at, now));
-    age.is_some_and(|age| age < max_age)
+/// Checks all results. What the user cannot change takes precedence over a step-up, which would be
+/// in vain.
+fn check_all(results: impl Iterator<Item = Result<(), Denial>>) -> Result<(), Denial> {
+    let mut step_up = Ok(());
+    for result in results {
+        match result {
+            Err(denial @ Denial::StepUp(_)) => step_up = step_up.and(Err(denial)),
+            other => other?,
+        }
+    }
+    step_up
+}
+
+/// Returns the first step-up that would be enough.
+fn step_up(mut results: impl Iterator<Item = Result<(), Denial>>) -> Option<Denial> {
+    results.find_map(|result| result.err().filter(|denial| matches!(denial, Denial::StepUp(_))))
+}
+
+fn check_second_factor(principal: &Principal) -> Result<(), Denial> {
+    let view = principal.session().ok_or(Denial::NoSession)?;
+    let has = view.session.methods.has_second_factor();
+    if has { Ok(()) } else { Err(StepUp::SecondFactor.into()) }
 }
 
 /// The only methods that create a [`Permit`].
 impl Policy {
-    /// Decides whether a principal meets a requirement.
+    /// Decides whether a principal meets a requirement, and has presented a second factor if one of
+    /// its roles [needs](Self::with_second_factor) it.
     ///
     /// # Errors
     /// The [`Denial`], with the requirement that is not met.
@@ -167,7 +209,15 @@ impl Policy {
         context: &AccessContext,
     ) -> Result<Permit, Denial> {
         requirement.check(self, principal, context)?;
+        self.check_second_factor(principal)?;
         Ok(Permit::new(principal.clone(), None))
+    }
+
+    /// Checks that a user whose roles need a second factor has presented one.
+    fn check_second_factor(&self, principal: &Principal) -> Result<(), Denial> {
+        let is_user = principal.session().is_some();
+        let needs = is_user && self.needs_second_factor(principal.roles());
+        if needs { check_second_factor(principal) } else { Ok(()) }
     }
 
     /// Decides whether a principal may override the denial of a requirement.
@@ -178,7 +228,8 @@ impl Policy {
         context: &AccessContext,
         reason: OverrideReason,
     ) -> Option<Permit> {
-        let is_allowed = !requirement.includes_destruction(self)
+        let is_allowed = self.check_second_factor(principal).is_ok()
+            && !requirement.includes_destruction(self)
             && requirement.allows_override(principal, context)
             && self.permits(principal.roles(), &Permission::built_in("policy:override"));
         is_allowed.then(|| Permit::new(principal.clone(), Some(reason)))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Rejection;
 use crate::access_token::KeyError;
 use crate::password::HashingError;
+use crate::rbac::Denial;
 use crate::store::StoreError;
 
 impl From<HashingError> for Rejection {
@@ -12,6 +13,15 @@ impl From<HashingError> for Rejection {
         match error {
             HashingError::Busy => Self::Busy,
             error => Self::PasswordHashing(Arc::new(error)),
+        }
+    }
+}
+
+impl From<Denial> for Rejection {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::StepUp(step_up) => Self::StepUpRequired(step_up),
+            denial => Self::PermissionDenied(denial),
         }
     }
 }

@@ -81,6 +81,12 @@ impl AuthMethod {
 }
 
 impl AuthMethods {
+    /// Returns the empty set.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(0)
+    }
+
     /// Returns the set of the password alone.
     #[must_use]
     pub const fn password() -> Self {
@@ -97,6 +103,18 @@ impl AuthMethods {
     #[must_use]
     pub const fn contains(self, method: AuthMethod) -> bool {
         self.0 & method.bit() != 0
+    }
+
+    /// Returns the set of all methods of both.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Returns whether the user has presented a second factor: [`AuthMethod::MultipleFactors`].
+    #[must_use]
+    pub const fn has_second_factor(self) -> bool {
+        self.contains(AuthMethod::MultipleFactors)
     }
 
     /// Returns the methods in the order of [`AuthMethod::ALL`].

@@ -65,7 +65,8 @@ impl EventFollower {
     ) {
         match event {
             SessionEvent::SessionEnded { session, .. }
-            | SessionEvent::AgentRegistered { session, .. } => {
+            | SessionEvent::AgentRegistered { session, .. }
+            | SessionEvent::Authenticated { session, .. } => {
                 invalidate(Invalidation::Session(session));
             }
             SessionEvent::AccountChanged { user, .. } => invalidate(Invalidation::User(user)),

@@ -48,6 +48,13 @@ pub enum SessionEvent {
         /// Its user.
         user: UserId,
     },
+    /// The user of a session was authenticated further.
+    Authenticated {
+        /// The session.
+        session: SessionId,
+        /// Its user.
+        user: UserId,
+    },
     /// An account was changed, or many of its sessions were ended.
     AccountChanged {
         /// The user.

@@ -4,6 +4,7 @@ mod auth_method;
 mod authenticator;
 mod cache;
 mod cached_accounts;
+mod cached_factors;
 mod cached_profiles;
 mod cached_recovery;
 mod cached_store;

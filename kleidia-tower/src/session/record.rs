@@ -1,10 +1,11 @@
 //! Sessions as stores keep them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::AuthMethods;
 use crate::account::Account;
-use crate::{ClientInfo, FamilyId, SessionId, Timestamp, UserId};
+use crate::{ClientInfo, FamilyId, SessionId, Timestamp, UserId, time};
 
 /// A session of a user, opened by a login or a refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +78,12 @@ impl Session {
     #[must_use]
     pub fn is_active(&self, now: Timestamp) -> bool {
         self.end.is_none() && now < self.expires_at
+    }
+
+    /// Returns whether the user was authenticated less than `max_age` ago; `false` without a time.
+    #[must_use]
+    pub fn is_fresh(&self, max_age: Duration, now: Option<Timestamp>) -> bool {
+        now.is_some_and(|now| time::elapsed(self.authenticated_at, now) < max_age)
     }
 }
 

@@ -28,7 +28,9 @@ fn apply(event: SessionEvent, streams: &SessionStreams) {
         }
         SessionEvent::AccountChanged { user, .. } => streams.check_principal(&user),
         SessionEvent::KeysWithdrawn | SessionEvent::Missed => streams.check_all(),
-        SessionEvent::AgentRegistered { .. } | SessionEvent::UpToDate { .. } => {}
+        SessionEvent::AgentRegistered { .. }
+        | SessionEvent::Authenticated { .. }
+        | SessionEvent::UpToDate { .. } => {}
     }
 }
 

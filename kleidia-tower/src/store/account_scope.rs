@@ -30,6 +30,8 @@ async fn only_administration_spans_accounts() {
     let found = scopes.lock().unwrap().clone();
     let one = [
         "add_device",
+        "add_factor",
+        "begin_ceremony",
         "change_password",
         "end_sessions",
         "open_session",
@@ -38,12 +40,15 @@ async fn only_administration_spans_accounts() {
         "recover",
         "register_agent",
         "release_attempt",
+        "remove_factors",
         "replace_key",
         "replace_profile",
         "require_password_change",
         "reserve_attempt",
         "rotate_refresh_token",
+        "take_ceremony",
         "unlock",
+        "use_factor",
     ];
     let expected = one.map(|name| (name, AccountScope::One)).into_iter().chain([
         ("create_account", AccountScope::Administration),

@@ -35,13 +35,14 @@ mod sealer;
 mod sqlite;
 mod transactional;
 mod transactional_accounts;
+mod transactional_factors;
 mod transactional_failures;
 mod transactional_profiles;
 mod transactional_recovery;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod without_subscriber;
 
-use crate::account::{AccountStore, ProfileStore, RecoveryStore};
+use crate::account::{AccountStore, FactorStore, ProfileStore, RecoveryStore};
 use crate::audit::AuditStore;
 use crate::lockout::FailureStore;
 use crate::session::SessionStore;
@@ -60,7 +61,14 @@ pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// A complete store. Every type that implements the seven traits implements this one.
 pub trait Store:
-    AccountStore + ProfileStore + RecoveryStore + SessionStore + FailureStore + AuditStore + PurgeStore
+    AccountStore
+    + ProfileStore
+    + RecoveryStore
+    + SessionStore
+    + FactorStore
+    + FailureStore
+    + AuditStore
+    + PurgeStore
 {
 }
 
@@ -69,6 +77,7 @@ impl<T> Store for T where
         + ProfileStore
         + RecoveryStore
         + SessionStore
+        + FactorStore
         + FailureStore
         + AuditStore
         + PurgeStore

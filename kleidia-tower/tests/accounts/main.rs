@@ -6,6 +6,8 @@ mod administration;
 mod cancellation;
 mod cleanup;
 mod evaluations;
+#[cfg(all(feature = "testing", feature = "totp"))]
+mod factors;
 #[cfg(feature = "imported-hashes")]
 mod imports;
 mod lockout;

@@ -5,6 +5,8 @@
 mod audit;
 mod cookies;
 mod events;
+#[cfg(feature = "totp")]
+mod factors;
 mod login_limit;
 mod recovery;
 mod roles;
@@ -65,12 +67,18 @@ impl Fixture {
     async fn user(&self, name: &str, roles: &[&str]) -> (UserId, String) {
         let client = ClientInfo::new("192.0.2.1".parse().unwrap());
         let roles = roles.iter().map(|role| role.parse().unwrap()).collect::<BTreeSet<RoleName>>();
-        let created = self.accounts.create_user(None, name, PASSWORD.into(), roles, client.clone());
+        let created = self.accounts.create_user(None, name, PASSWORD.into(), roles, client);
         let id = created.await.unwrap().id;
+        (id, self.log_in(name).await)
+    }
+
+    /// Opens a session, and returns its `Authorization`.
+    async fn log_in(&self, name: &str) -> String {
+        let client = ClientInfo::new("192.0.2.1".parse().unwrap());
         let (user_name, password) = (name.to_owned(), PASSWORD.into());
         let attempt = LoginRequest { user_name, password, client, device_token: None };
         let tokens = self.accounts.log_in(attempt).await.unwrap();
-        (id, format!("Bearer {}", tokens.access_token.expose_secret()))
+        format!("Bearer {}", tokens.access_token.expose_secret())
     }
 
     fn api(&self) -> Api {

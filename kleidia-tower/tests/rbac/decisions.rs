@@ -59,7 +59,7 @@ impl Model {
             Self::Role(role) => Requirement::role(role.clone()),
             Self::Permission(name) => may(name),
             Self::Owner => Requirement::owner(),
-            Self::StepUp(seconds) => Requirement::step_up(Duration::from_secs(*seconds)),
+            Self::StepUp(seconds) => Requirement::fresh(Duration::from_secs(*seconds)),
             Self::Any(parts) => Requirement::any_of(parts.iter().map(Self::requirement)),
             Self::All(parts) => Requirement::all_of(parts.iter().map(Self::requirement)),
         }
@@ -114,7 +114,7 @@ async fn denies_step_up_without_a_time() {
     let decide = |now| {
         let context = AccessContext { is_owner: false, now };
         Policy::default()
-            .decide(&alice, &Requirement::step_up(Duration::from_secs(60)), &context)
+            .decide(&alice, &Requirement::fresh(Duration::from_secs(60)), &context)
             .is_ok()
     };
     assert!(decide(Some(NOW)) && !decide(None));

@@ -14,6 +14,7 @@ mod overrides;
 mod ownership;
 mod policies;
 mod requirements;
+mod second_factor;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;

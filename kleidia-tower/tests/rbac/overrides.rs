@@ -158,8 +158,7 @@ async fn destruction_and_step_up_cannot_be_overridden() {
         Requirement::permission(Permission::destructive("users:purge").unwrap()),
         Requirement::any_of([operator.clone(), may("reports:purge")]),
         Requirement::role("purger".parse().unwrap()),
-        Requirement::step_up(Duration::ZERO),
-        Requirement::all_of([operator.clone(), Requirement::step_up(Duration::ZERO)]),
+        Requirement::all_of([operator.clone(), Requirement::fresh(Duration::ZERO)]),
         Requirement::all_of([]),
         Requirement::any_of([]),
     ] {
@@ -174,9 +173,12 @@ async fn destruction_and_step_up_cannot_be_overridden() {
             "{requirement:?}"
         );
     }
-    assert_eq!(record_counts(&fixture).await, [0, 11, 11]);
+    assert_eq!(record_counts(&fixture).await, [0, 10, 10]);
+    let layer = require(&fixture, Requirement::fresh(Duration::ZERO)).with_overrides();
+    let rejected = send_as(&fixture, &layer, "root", &[OVERRIDE, REASON]).await;
+    assert_eq!(rejected, (401, "authentication_too_old".to_owned()));
     // With a recent password the rest can be overridden.
-    let fresh = Requirement::all_of([operator, Requirement::step_up(Duration::from_secs(60))]);
+    let fresh = Requirement::all_of([operator, Requirement::fresh(Duration::from_secs(60))]);
     let layer = require(&fixture, fresh).with_overrides();
     assert_eq!(
         send_as(&fixture, &layer, "root", &[OVERRIDE, REASON]).await,

@@ -12,6 +12,7 @@ use crate::support::http::{challenges, outcome, request, send};
 use crate::{in_session_layer, may, permission, require};
 
 const DENIED: &str = "permission_denied";
+const TOO_OLD: &str = "authentication_too_old";
 
 async fn outcome_for(fixture: &Fixture, requirement: &Requirement, bearer: &str) -> String {
     let layer = in_session_layer(fixture, require(fixture, requirement.clone()));
@@ -73,26 +74,28 @@ async fn policy_can_define_roles_and_permissions() {
 }
 
 #[tokio::test]
-async fn step_up_requires_a_recent_login() {
+async fn fresh_requires_a_recent_login() {
     let fixture = Fixture::new().await;
     let log_in = fixture.log_in("alice").await;
     let alice = crate::support::bearer(&log_in);
-    let recent = Requirement::step_up(Duration::from_secs(300));
+    let recent = Requirement::fresh(Duration::from_secs(300));
     assert_eq!(outcome_for(&fixture, &recent, &alice).await, "alice");
     fixture.advance_clock(299);
     assert_eq!(outcome_for(&fixture, &recent, &alice).await, "alice");
     fixture.advance_clock(1);
-    assert_eq!(outcome_for(&fixture, &recent, &alice).await, DENIED);
+    assert_eq!(outcome_for(&fixture, &recent, &alice).await, TOO_OLD);
     // A refresh does not verify the password; a login does.
     let here = kleidia_tower::ClientInfo::default();
     let refreshed = fixture.accounts.refresh(&log_in.refresh_token, here).await.unwrap();
-    assert_eq!(outcome_for(&fixture, &recent, &crate::support::bearer(&refreshed)).await, DENIED);
+    assert_eq!(outcome_for(&fixture, &recent, &crate::support::bearer(&refreshed)).await, TOO_OLD);
     assert_eq!(outcome_for(&fixture, &recent, &fixture.bearer("alice").await).await, "alice");
     let both = Requirement::all_of([may("users:read"), recent]);
     let root = fixture.bearer("root").await;
     assert_eq!(outcome_for(&fixture, &both, &root).await, "root");
     fixture.advance_clock(300);
-    assert_eq!(outcome_for(&fixture, &both, &root).await, DENIED);
+    assert_eq!(outcome_for(&fixture, &both, &root).await, TOO_OLD);
+    // A step-up would be in vain.
+    assert_eq!(outcome_for(&fixture, &both, &alice).await, DENIED);
     assert_eq!(outcome_for(&fixture, &may("users:read"), &root).await, "root");
 }
 

@@ -62,7 +62,7 @@ async fn rules_assign_roles() {
             (Requirement::role(role("reader")), reader),
             (Requirement::authenticated(), true),
             // A workload has no password and no user id.
-            (Requirement::step_up(Duration::MAX), false),
+            (Requirement::fresh(Duration::MAX), false),
             (may("users:delete"), false),
         ] {
             let expected = if may { name } else { denied };

@@ -1,5 +1,7 @@
 //! `MemoryStore` with injected errors and pauses.
 
+#[path = "factor_store.rs"]
+mod factor_store;
 #[path = "pause_point.rs"]
 mod pause_point;
 #[path = "recovering_store.rs"]

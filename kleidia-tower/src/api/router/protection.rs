@@ -20,6 +20,12 @@ impl Api {
         }
     }
 
+    /// Checks that the session has what the policy requires of the roles of its user.
+    pub(super) fn authorized(&self, route: MethodRouter<Accounts>) -> MethodRouter<Accounts> {
+        let rbac = self.accounts.require(Requirement::authenticated());
+        route.route_layer(rbac.map_renderer(|_| self.renderer.clone()))
+    }
+
     // `route_layer`: the 405 of an unsupported method needs no authentication and is not a denial.
     pub(super) fn with_session(
         &self,

@@ -25,7 +25,7 @@ fn unfamiliar(account: FailureRow) -> FailureCounters {
 /// The counters of a device or an address with a recent login.
 fn familiar(account: FailureRow) -> FailureCounters {
     let client = FailureRow { succeeded_at: Some(later(NOW, -1000)), ..FailureRow::default() };
-    FailureCounters { client, account, has_session: false }
+    FailureCounters { client, account, ..FailureCounters::default() }
 }
 
 /// An account with so many consecutive failures.
@@ -225,4 +225,32 @@ fn does_not_reveal_account_existence() {
             assert_eq!(known.client.locked_until, unknown.client.locked_until);
         }
     }
+}
+
+/// However often a client that knows the password logs in: the failures are those of the account.
+#[test]
+fn second_factors_are_guessed_a_hundred_times_and_then_four_times_a_day() {
+    let policy = LockoutPolicy::default();
+    let mut counters = FailureCounters { is_second_factor: true, ..FailureCounters::default() };
+    let (mut now, mut guesses) = (NOW, Vec::new());
+    while guesses.len() < 120 {
+        match counters.reserve(&policy, now) {
+            Reservation::Granted => {
+                counters.record_failure(&policy, now);
+                guesses.push(now);
+            }
+            Reservation::Locked { until } => now = until,
+            other => panic!("{other:?}"),
+        }
+    }
+    // Failures decay meanwhile: some more than 100 within the first days.
+    let day = SignedDuration::from_secs(DAY);
+    let first = guesses.iter().filter(|at| at.duration_since(NOW) < day).count();
+    assert!((90..=105).contains(&first), "{first} guesses within a day");
+    let last = guesses.windows(5).last().unwrap();
+    assert!(last[4].duration_since(last[0]) >= day, "{last:?}");
+    assert_eq!(counters.account, FailureRow::default(), "passwords are not affected");
+    counters.reserve(&policy, later(now, DAY));
+    counters.record_second_factor(&policy);
+    assert_eq!(counters.reserve(&policy, later(now, DAY)), Reservation::Granted);
 }

@@ -54,6 +54,7 @@ mod disabled_accounts;
 mod end;
 mod events;
 mod expected;
+mod factors;
 mod fixture;
 mod imports;
 mod lockout;
@@ -159,6 +160,16 @@ cases! {
         reuse_is_published
         account_changes_are_published
         logins_and_refreshes_are_not_published;
+    factors:
+        enrolled_factor_is_stored_and_steps_up
+        further_factors_need_a_second_factor
+        credentials_are_unique
+        ended_session_enrols_nothing
+        of_concurrent_uses_one_succeeds
+        unusable_factor_changes_nothing
+        removes_recovery_codes_with_the_last_factor
+        ceremony_ends_once
+        failures_count_in_all_sessions;
     imports:
         imports_each_account_once
         concurrent_imports_create_each_account_once;

@@ -38,6 +38,9 @@ fn session_event(recorded: &AuditEvent) -> Option<SessionEvent> {
         (EventKind::AgentRegistered, Some(session), _) => {
             Some(SessionEvent::AgentRegistered { session, user })
         }
+        (EventKind::FactorAdded | EventKind::FactorUsed, Some(session), _) => {
+            Some(SessionEvent::Authenticated { session, user })
+        }
         (EventKind::UserDisabled, ..) => account_changed(AccountChange::Disabled),
         (EventKind::UserEnabled, ..) => account_changed(AccountChange::Enabled),
         (EventKind::RoleChanged, ..) => account_changed(AccountChange::Roles),

@@ -38,9 +38,13 @@ pub(crate) async fn record_failure(
     let starts_lock = counters.record_failure(policy, change.at);
     put(rows, &attempt.name, scope, &counters).await?;
     let user = audit_identity(rows, &attempt.name).await?;
-    let reason = if user.is_some() { Reason::WrongPassword } else { Reason::UnknownUser };
-    let event = change.event(EventKind::LoginFailure, Outcome::Failure, Some(reason));
-    let events = events(AuditEvent { user, ..event }, starts_lock);
+    let (kind, reason, session) = match attempt.evidence {
+        Evidence::SecondFactor(id) => (EventKind::FactorFailed, Reason::WrongCode, Some(id)),
+        _ if user.is_some() => (EventKind::LoginFailure, Reason::WrongPassword, None),
+        _ => (EventKind::LoginFailure, Reason::UnknownUser, None),
+    };
+    let event = change.event(kind, Outcome::Failure, Some(reason));
+    let events = events(AuditEvent { user, session, ..event }, starts_lock);
     commit(rows, attempt, &counters, events, record).await
 }
 
@@ -122,6 +126,17 @@ pub(crate) async fn record_success(
     Ok(true)
 }
 
+/// Settles an attempt with a correct second factor.
+pub(super) async fn record_second_factor(
+    rows: &mut dyn Rows,
+    attempt: &LoginAttempt,
+    policy: &LockoutPolicy,
+) -> Result<(), StoreError> {
+    let (scope, mut counters) = counters(rows, attempt).await?;
+    counters.record_second_factor(policy);
+    put(rows, &attempt.name, scope, &counters).await
+}
+
 /// Makes a device familiar. It replaces the one with the oldest login if there are too many.
 pub(crate) async fn add_device(
     rows: &mut dyn Rows,
@@ -159,6 +174,7 @@ async fn counters(
     let (scope, client) = match attempt.evidence {
         Evidence::None => (source, None),
         Evidence::Session(id) => (FailureScope::Session(id), None),
+        Evidence::SecondFactor(_) => (FailureScope::SecondFactor, None),
         Evidence::Device(digest) => {
             let device = FailureScope::Device(digest);
             // Only a login stores a device.
@@ -171,7 +187,8 @@ async fn counters(
         None => rows.failures(name, scope).await?.unwrap_or_default(),
     };
     let has_session = matches!(scope, FailureScope::Session(_));
-    Ok((scope, FailureCounters { client, account, has_session }))
+    let is_second_factor = scope == FailureScope::SecondFactor;
+    Ok((scope, FailureCounters { client, account, has_session, is_second_factor }))
 }
 
 async fn put(

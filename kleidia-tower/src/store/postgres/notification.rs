@@ -41,6 +41,10 @@ impl Notification {
                 let (user, session) = (next(&mut words)?, next(&mut words)?);
                 Self::Event(SessionEvent::AgentRegistered { session, user })
             }
+            "authenticated" => {
+                let (user, session) = (next(&mut words)?, next(&mut words)?);
+                Self::Event(SessionEvent::Authenticated { session, user })
+            }
             "account" => {
                 let (user, change) = (next(&mut words)?, AccountChange::from_name(words.next()?)?);
                 Self::Event(SessionEvent::AccountChanged { user, change })
@@ -74,6 +78,7 @@ pub(super) fn text(event: SessionEvent) -> Option<String> {
             join("ended", &user, &format_args!("{session} {}", reason.as_str()))
         }
         SessionEvent::AgentRegistered { session, user } => join("agent", &user, &session),
+        SessionEvent::Authenticated { session, user } => join("authenticated", &user, &session),
         SessionEvent::AccountChanged { user, change } => join("account", &user, &change.as_str()),
         SessionEvent::KeysWithdrawn => "keys-withdrawn".to_owned(),
         SessionEvent::Missed | SessionEvent::UpToDate { .. } => return None,
@@ -91,6 +96,7 @@ mod tests {
         for event in [
             SessionEvent::SessionEnded { session, user, reason: EndReason::PasswordChanged },
             SessionEvent::AgentRegistered { session, user },
+            SessionEvent::Authenticated { session, user },
             SessionEvent::AccountChanged { user, change: AccountChange::SessionsEnded },
             SessionEvent::KeysWithdrawn,
         ] {

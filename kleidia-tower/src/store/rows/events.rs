@@ -56,6 +56,7 @@ const fn user(event: SessionEvent) -> Option<UserId> {
     match event {
         SessionEvent::SessionEnded { user, .. }
         | SessionEvent::AgentRegistered { user, .. }
+        | SessionEvent::Authenticated { user, .. }
         | SessionEvent::AccountChanged { user, .. } => Some(user),
         SessionEvent::KeysWithdrawn | SessionEvent::Missed | SessionEvent::UpToDate { .. } => None,
     }

@@ -80,6 +80,8 @@ pub enum FailureScope {
     Device(TokenDigest),
     /// The failures in a session.
     Session(SessionId),
+    /// The failures of second factors, in all sessions.
+    SecondFactor,
     /// The failures of all clients.
     Account,
 }
@@ -122,6 +124,7 @@ impl fmt::Display for FailureScope {
             Self::Account => Ok(()),
             Self::Source(source) => source.fmt(f),
             Self::Session(id) => write!(f, "session:{id}"),
+            Self::SecondFactor => f.write_str("second-factor"),
             Self::Device(digest) => write!(f, "device:{}", BASE64_URL_SAFE_NO_PAD.encode(digest.0)),
         }
     }
