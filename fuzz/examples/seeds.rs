@@ -7,7 +7,24 @@ use kliento::TokenBundle;
 use veraid::{DnssecChain, SignatureBundle, Verification};
 use veraid_fuzz::{Seed, contents, fields, values};
 
+/// A hash of each form.
+const HASHES: [&str; 7] = [
+    "$2b$04$EGdrhbKUv8Oc9vGiXX0HQOxSg445d458Muh7DAHskb6QbtCvdxcie",
+    "$pbkdf2-sha256$i=1000,l=16$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
+    "$pbkdf2-sha512$1000$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
+    "pbkdf2_sha256$1000$saltsalt$AAAAAAAAAAAAAAAAAAAAAA==",
+    "$scrypt$ln=10,r=8,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
+    "scrypt$1024$saltsalt$8$1$AAAAAAAAAAAAAAAAAAAAAA==",
+    "$argon2id$v=19$m=65536,t=1,p=4$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
+];
+
 fn main() {
+    for (number, hash) in HASHES.into_iter().enumerate() {
+        write("import", &format!("hash-{number}"), hash.as_bytes());
+        let line =
+            format!("{{\"username\":\"alice\",\"password_hash\":\"{hash}\",\"roles\":[\"user\"]}}");
+        write("import", &format!("line-{number}"), line.as_bytes());
+    }
     for seed in Seed::all() {
         let name = &seed.name;
         let bundle = TokenBundle::from_bytes(seed.octets.clone()).expect("a bundle");

@@ -6,6 +6,8 @@
 
 mod seed;
 
+use kleidia_tower::account::{ImportedAccount, PasswordHash};
+use kleidia_tower::password::{ImportedHash, ParameterSets};
 use kliento::{Timestamp, Token, TokenBundle, TokenVerification, TrustAnchor};
 use veraid::retrieval::{ChainRetrieval, Query};
 use veraid::{
@@ -104,4 +106,22 @@ pub fn txt_record(octets: &[u8]) {
     for dialect in [Dialect::Deployed, Dialect::Spec] {
         assert_eq!(record.to_value(dialect).parse().as_ref(), Ok(&record));
     }
+}
+
+/// Lines of an import of accounts, and hashes of other systems: the stored form of a hash is parsed
+/// to itself, is bounded, and has its parameters in front of its salt.
+pub fn import(octets: &[u8]) {
+    let _ = ImportedAccount::from_json(octets);
+    let text = std::str::from_utf8(octets);
+    let Some(hash) = text.ok().and_then(|text| text.parse::<ImportedHash>().ok()) else { return };
+    let phc = hash.as_phc();
+    assert!(phc.len() <= ImportedHash::MAX_OCTETS, "{}", phc.len());
+    assert_eq!(phc.parse::<ImportedHash>().as_ref(), Ok(&hash));
+    assert_eq!(PasswordHash::from(hash.clone()).parameters().matches('$').count(), 2 + argon2(phc));
+    assert_eq!(ParameterSets::default().add(&hash), Ok(()));
+}
+
+/// Returns 1 for Argon2, whose parameters have a version in front.
+fn argon2(phc: &str) -> usize {
+    usize::from(phc.starts_with("$argon2id$"))
 }
