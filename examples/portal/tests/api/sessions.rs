@@ -20,8 +20,9 @@ async fn lists_sessions_with_address_and_user_agent() {
     let [newest, oldest] = &sessions[..] else { panic!("{sessions:?}") };
     let mut members: Vec<_> = newest.as_object().unwrap().keys().map(String::as_str).collect();
     members.sort_unstable();
-    let expected = ["agent_key", "created_at", "current", "expires_at", "id", "ip"];
-    assert_eq!(members, [&expected[..], &["last_seen_at", "user_agent"]].concat());
+    let expected = ["agent_key", "amr", "auth_time", "created_at", "current", "expires_at", "id"];
+    assert_eq!(members, [&expected[..], &["ip", "last_seen_at", "user_agent"]].concat());
+    assert_eq!(newest["amr"], json!(["pwd"]));
     assert_eq!((&newest["id"], &newest["current"]), (&json!(second.session), &json!(true)));
     assert_eq!((&newest["ip"], &newest["user_agent"]), (&json!("2001:db8::7"), &json!("b/2")));
     assert_eq!((&oldest["id"], &oldest["current"]), (&json!(first.session), &json!(false)));
