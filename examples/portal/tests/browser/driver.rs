@@ -29,19 +29,30 @@ pub(crate) struct ChromeDriver {
 }
 
 impl ChromeDriver {
+    /// It chooses a port for IPv6 and exits if another process has that one for IPv4: so a few
+    /// attempts.
     pub(crate) fn start() -> Self {
+        (0..5).find_map(|_| Self::try_start()).expect("chromedriver exited")
+    }
+
+    /// Returns `None` if the process exited.
+    fn try_start() -> Option<Self> {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = command.spawn().expect(NEEDED);
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let port = loop {
             let mut line = String::new();
-            assert_ne!(output.read_line(&mut line).unwrap(), 0, "chromedriver exited");
+            if output.read_line(&mut line).unwrap() == 0 {
+                process.wait().unwrap();
+                return None;
+            }
             if let Some((_, rest)) = line.split_once("successfully on port ") {
                 break rest.trim().trim_end_matches('.').to_owned();
             }
         };
-        Self { process, address: format!("http://127.0.0.1:{port}"), _output: output }
+        let address = format!("http://127.0.0.1:{port}");
+        Some(Self { process, address, _output: output })
     }
 
     /// Starts a browser with its own profile, these preferences and these further arguments.
