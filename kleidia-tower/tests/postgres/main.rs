@@ -21,6 +21,7 @@ mod earlier_nodes;
 mod faults;
 mod feed;
 mod locks;
+mod migrations;
 mod missing_standby;
 #[path = "../support/numbered.rs"]
 mod numbered;

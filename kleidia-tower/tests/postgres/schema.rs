@@ -40,10 +40,10 @@ async fn rejects_newer_schema_unless_it_is_compatible() {
     let (server, name, url) = new_database();
     let store = PostgresStore::open(&url, audit_key()).await.unwrap();
     let alice = create(&store, "alice").await;
-    server.execute(&name, "UPDATE kleidia_schema SET version = 5, compatible_with = 4");
+    server.execute(&name, "UPDATE kleidia_schema SET version = 9, compatible_with = 8");
     let opened = PostgresStore::open(&url, audit_key()).await;
-    assert!(matches!(opened, Err(OpenError::NewerVersion { version: 5, latest: 3 })), "{opened:?}");
-    server.execute(&name, "UPDATE kleidia_schema SET version = 4, compatible_with = 3");
+    assert!(matches!(opened, Err(OpenError::NewerVersion { version: 9, latest: 7 })), "{opened:?}");
+    server.execute(&name, "UPDATE kleidia_schema SET version = 8, compatible_with = 7");
     let opened = PostgresStore::open(&url, audit_key()).await.unwrap();
     assert_eq!(opened.account(alice.id).await.unwrap(), Some(alice));
 }
@@ -64,7 +64,7 @@ async fn migrates_schema_of_the_first_version() {
         create(&store, "alice").await;
         assert_eq!(verified_size(&store).await, 1);
         let schema = "SELECT version || ' ' || compatible_with FROM kleidia_schema";
-        assert_eq!(server.execute(&name, schema), "3 2");
+        assert_eq!(server.execute(&name, schema), "7 2");
         let indexes = "SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes \
             WHERE tablename = 'audit'";
         assert_eq!(
@@ -166,6 +166,11 @@ async fn service_has_the_documented_privileges() {
         "ALTER TABLE audit DISABLE TRIGGER ALL",
         "UPDATE kleidia_schema SET version = 9",
         "INSERT INTO audit_keys VALUES (9, 'another')",
+        "INSERT INTO account_names VALUES (sha256('root'), 9)",
+        "DELETE FROM account_names",
+        "DELETE FROM factors; DELETE FROM accounts",
+        "CREATE TEMPORARY TABLE free (id BIGINT, name TEXT, name_digest BYTEA); \
+         CREATE TRIGGER take BEFORE INSERT ON free FOR EACH ROW EXECUTE FUNCTION kleidia_take_name()",
         "CREATE FUNCTION public.unnest(bigint[]) RETURNS bigint LANGUAGE SQL AS 'SELECT 1'",
     ] {
         let error = client.batch_execute(statement).await.unwrap_err();

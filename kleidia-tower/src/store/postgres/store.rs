@@ -121,9 +121,7 @@ impl PostgresStore {
         let feed = Feed::new(config.clone(), connector.clone(), &options);
         let connections = Connections::new(&config, connector, &options)?;
         let mut client = connections.shared().get().await.map_err(pool_error)?;
-        let transaction = client.transaction().await.map_err(store_error)?;
-        migrations::run(&transaction, signs).await?;
-        transaction.commit().await.map_err(store_error)?;
+        migrations::run(&mut client, signs).await?;
         drop(client);
         let clock = DatabaseClock::synchronise(&connections).await?;
         #[expect(clippy::disallowed_methods, reason = "supervised: each comparison is a turn")]

@@ -1,30 +1,11 @@
--- Profiles, one-time codes and factors; states of accounts; how sessions were authenticated; names that
--- change.
+-- Profiles, one-time codes and factors; states of accounts; the names that accounts took.
 
 SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', TRUE);
 
--- Audit records name accounts as they were called then, so they are found by the ids. On a large log,
--- create these indexes before nodes are replaced: see docs/deployment.md and the previous migration.
-DO $$
-BEGIN
-    IF to_regclass('audit_of_user_id') IS NULL THEN
-        CREATE INDEX audit_of_user_id ON audit (user_id, sequence) WHERE user_id IS NOT NULL;
-    END IF;
-    IF to_regclass('audit_of_actor_id') IS NULL THEN
-        CREATE INDEX audit_of_actor_id ON audit (actor_id, sequence) WHERE actor_id IS NOT NULL;
-    END IF;
-    IF EXISTS (
-        SELECT FROM pg_index WHERE NOT indisvalid
-            AND indexrelid IN ('audit_of_user_id'::regclass, 'audit_of_actor_id'::regclass)
-    ) THEN
-        RAISE EXCEPTION 'an index of audit is invalid: drop it and create it again';
-    END IF;
-END $$;
-
 -- A reader such as pg_dump holds a lock for as long as it reads. Nodes would wait behind this one, so the
--- migration fails instead. Operations lock the tables in this order.
+-- migration fails instead. Each migration locks one table that nodes use, so it never waits for another
+-- while nodes wait for it.
 SET LOCAL lock_timeout = '3s';
-LOCK TABLE accounts, sessions IN ACCESS EXCLUSIVE MODE;
 
 ALTER TABLE accounts
     ADD COLUMN must_change_password BOOLEAN NOT NULL DEFAULT FALSE,
@@ -37,20 +18,12 @@ CREATE TRIGGER accounts_stay_erased BEFORE UPDATE OF is_erased ON accounts
 FOR EACH ROW WHEN (OLD.is_erased AND NOT NEW.is_erased)
 EXECUTE FUNCTION kleidia_reject('an erased account stays erased');
 
--- The names that accounts have or had, as digests: an erasure leaves no name.
+-- The names that accounts have or had, as digests: an erasure leaves no name. The next migration adds
+-- those of the accounts that exist, and the one after it lets names change.
 CREATE TABLE account_names (
     name_digest BYTEA PRIMARY KEY CHECK (octet_length(name_digest) = 32),
     "user" BIGINT NOT NULL
 );
-
-INSERT INTO account_names SELECT name_digest, id FROM accounts;
-
-CREATE TRIGGER account_names_are_not_changed BEFORE UPDATE OR DELETE ON account_names
-FOR EACH ROW EXECUTE FUNCTION kleidia_reject('a name belongs to its first account');
-CREATE TRIGGER account_names_are_not_truncated BEFORE TRUNCATE ON account_names
-EXECUTE FUNCTION kleidia_reject('a name belongs to its first account');
-
-DROP TRIGGER accounts_keep_their_names ON accounts;
 
 CREATE TRIGGER accounts_keep_their_ids BEFORE UPDATE OF id ON accounts
 FOR EACH ROW EXECUTE FUNCTION kleidia_reject('accounts keep their ids');
@@ -60,6 +33,9 @@ FOR EACH ROW EXECUTE FUNCTION kleidia_reject('accounts keep their ids');
 CREATE FUNCTION kleidia_take_name() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT AS $$
 BEGIN
+    IF TG_RELID <> 'accounts'::regclass THEN
+        RAISE EXCEPTION 'only accounts take names' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     IF NEW.name_digest <> sha256(convert_to(NEW.name, 'UTF8')) THEN
         RAISE EXCEPTION 'a name changes with its digest'
             USING ERRCODE = 'integrity_constraint_violation';
@@ -71,11 +47,11 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Else a role that may create tables could take names by a trigger of its own.
+REVOKE EXECUTE ON FUNCTION kleidia_take_name() FROM PUBLIC;
+
 CREATE TRIGGER accounts_take_free_names BEFORE INSERT OR UPDATE OF name, name_digest ON accounts
 FOR EACH ROW EXECUTE FUNCTION kleidia_take_name();
-
--- The names of authentication methods (RFC 8176), separated by spaces.
-ALTER TABLE sessions ADD COLUMN methods TEXT COLLATE "C" NOT NULL DEFAULT 'pwd';
 
 -- An account without a row has an empty profile.
 CREATE TABLE profiles (
@@ -114,4 +90,4 @@ CREATE TABLE factors (
 
 CREATE INDEX factors_of_user ON factors ("user");
 
-UPDATE kleidia_schema SET version = 3, compatible_with = 2;
+UPDATE kleidia_schema SET version = 5, compatible_with = 2;
