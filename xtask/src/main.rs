@@ -39,6 +39,7 @@ usage: cargo xtask <command>
   release-check  checks archives, public APIs, pairs of features, the examples on their own and that benchmarks run
   vectors        writes the test vectors whose recipes changed
   interop        verifies bundles of the JavaScript reference, and those of kliento with it
+  features       lints the published crates with sets of their features
   soak           runs two portals under faults for an hour, and all interleavings: [--minutes N] [--seed S]
   quick-start    builds and runs the README's quick starts outside the workspace
   tidy           checks the repository rules: sizes and heads of files, links, manifests, tables of modules
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         ["vectors"] => vectors::write(),
         ["interop"] => test::with_test_count(interop::run_all),
         ["soak", options @ ..] => test::with_test_count(|count| soak::run_all(options, count)),
+        ["features"] => feature_sets::lint_few(),
         ["tidy"] => tidy::run(),
         ["msrv"] => msrv::run_all(),
         _ => Err(Failure::new(USAGE)),

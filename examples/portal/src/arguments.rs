@@ -103,6 +103,7 @@ pub(crate) enum Command {
 
 #[derive(clap::Subcommand)]
 pub(crate) enum UserCommand {
+    #[allow(clippy::doc_markdown, reason = "clap prints it as it is")]
     /// Create the accounts of another system, with the hashes of their passwords
     ///
     /// Each line of the file is a JSON object: username, password_hash, and optionally roles (by
