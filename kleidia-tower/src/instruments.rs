@@ -71,6 +71,7 @@ impl Drop for Counted {
 }
 
 impl Gauge {
+    #[cfg_attr(not(feature = "metrics"), expect(clippy::unused_self, reason = "metrics"))]
     fn add(self, change: f64) {
         record! {
             let gauge = match self {

@@ -60,14 +60,16 @@ impl UniformWork {
         salt: &[u8],
         memory: &mut Vec<Block>,
     ) -> Result<(PasswordCheck, Option<String>), HashingError> {
-        let mut check = match argon2id(self.stored.as_ref()) {
+        let check = match argon2id(self.stored.as_ref()) {
             Some(stored) => stored.verify(&password.normalised, memory)?,
             None => PasswordCheck::Mismatch,
         };
         #[cfg(feature = "imported-hashes")]
-        if self.foreign.run(password, foreign(self.stored.as_ref()))? {
-            check = PasswordCheck::Match { needs_rehash: true };
-        }
+        let check = if self.foreign.run(password, foreign(self.stored.as_ref()))? {
+            PasswordCheck::Match { needs_rehash: true }
+        } else {
+            check
+        };
         let needs_rehash = check == PasswordCheck::Match { needs_rehash: true };
         let mut rehashed = None;
         for parameters in self.others {

@@ -72,6 +72,7 @@ impl Permission {
         Self::new(name)
     }
 
+    #[cfg(feature = "axum")]
     pub(crate) fn built_in_destructive(name: &'static str) -> Self {
         Self { is_destructive: true, ..Self::new(name) }
     }

@@ -7,14 +7,12 @@ mod step_up;
 #[cfg(feature = "totp")]
 mod totp;
 
-use std::time::Duration;
-
 use super::{
     AccountError, Accounts, Factor, FactorChangeError, FactorKind, FactorLabel, FactorRemoval,
 };
 use crate::rbac::{Denial, StepUp};
 use crate::session::SessionView;
-use crate::{FactorId, Principal, RequestInfo, Timestamp, UserId, time};
+use crate::{FactorId, Principal, RequestInfo, Timestamp, UserId};
 
 pub use factor_key::{FactorKey, FactorKeyError};
 pub use recovery_codes::RecoveryCodes;
@@ -22,9 +20,6 @@ pub use settings::FactorSettings;
 pub use step_up::PresentedFactor;
 #[cfg(feature = "totp")]
 pub use totp::TotpEnrolment;
-
-/// How long an enrolment or a ceremony may take.
-const CEREMONY_TTL: Duration = Duration::from_secs(300);
 
 /// A factor of a user, without what verifies it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,10 +167,6 @@ impl Accounts {
             FactorChangeError::Exists => AccountError::FactorExists,
             FactorChangeError::NotFound => AccountError::FactorNotFound,
         }
-    }
-
-    fn ceremony_end(now: Timestamp) -> Timestamp {
-        time::add(now, CEREMONY_TTL)
     }
 }
 

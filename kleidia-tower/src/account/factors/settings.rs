@@ -18,7 +18,9 @@ use crate::time::check_seconds;
 /// ```
 #[derive(Clone, Debug)]
 pub struct FactorSettings {
+    #[cfg_attr(not(feature = "totp"), expect(dead_code, reason = "used by TOTP"))]
     issuer: String,
+    #[cfg_attr(not(feature = "totp"), expect(dead_code, reason = "used by TOTP"))]
     key: Option<FactorKey>,
     max_age: Duration,
     max_factors: usize,

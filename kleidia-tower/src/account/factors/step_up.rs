@@ -146,7 +146,10 @@ impl Accounts {
     }
 
     /// Returns the data of the factor after the use, and what the user has presented.
-    #[cfg_attr(not(feature = "totp"), expect(clippy::unused_self, reason = "used by TOTP"))]
+    #[cfg_attr(
+        not(feature = "totp"),
+        expect(clippy::unused_self, unused_variables, reason = "used by TOTP")
+    )]
     fn evaluate(
         &self,
         factor: &Factor,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use totp_rs::{Algorithm, Builder, Totp};
 use zeroize::Zeroizing;
 
-use super::{CEREMONY_TTL, FactorSummary};
+use super::FactorSummary;
 use crate::account::accounts::random_token;
 use crate::account::{
     AccountError, Accounts, CodePurpose, Factor, FactorKind, FactorLabel, NewFactor, OneTimeCode,
@@ -18,7 +18,10 @@ use crate::account::{
 use crate::opaque_token::OpaqueToken;
 use crate::session::{AuthMethod, AuthMethods, SessionView};
 use crate::store::StoreError;
-use crate::{RequestInfo, Timestamp, UserId};
+use crate::{RequestInfo, Timestamp, UserId, time};
+
+/// How long an enrolment may take.
+const ENROLMENT_TTL: Duration = Duration::from_secs(300);
 
 /// An authenticator app that is being enrolled. The secret is shown once.
 #[non_exhaustive]
@@ -74,7 +77,7 @@ impl Accounts {
             purpose: CodePurpose::TotpEnrolment,
             data: data.to_text()?,
             created_at: now,
-            expires_at: Self::ceremony_end(now),
+            expires_at: time::add(now, ENROLMENT_TTL),
         };
         self.store().begin_ceremony(&ceremony).await?;
         let totp = totp(&*secret, self.factor_settings().issuer(), view.account.name.as_str())?;
@@ -83,7 +86,7 @@ impl Accounts {
             enrolment: token.to_text(),
             secret: totp.secret().to_base32().into(),
             uri: uri.into(),
-            expires_in: CEREMONY_TTL,
+            expires_in: ENROLMENT_TTL,
         })
     }
 
