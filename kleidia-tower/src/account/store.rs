@@ -82,8 +82,10 @@ pub trait AccountStore: Send + Sync + 'static {
 
     /// Replaces a password; returns `false` if the current hash is not the expected one.
     ///
-    /// It no longer requires a change of the password. Ends all sessions of the user except the kept one, revokes all families of refresh tokens,
-    /// and records `password.changed` and one `session.ended` per ended session.
+    /// It no longer requires a change of the password. Ends all sessions of the user except the
+    /// kept one, revokes all families of refresh tokens, deletes the codes of recovery and of logins
+    /// that lack a second factor, and records `password.changed` and one `session.ended` per ended
+    /// session.
     async fn change_password(
         &self,
         new: PasswordChange,

@@ -231,7 +231,8 @@ cases! {
         issuer_needs_the_roles_of_the_account
         concurrent_uses_of_a_code_set_one_password
         new_account_has_its_code
-        required_change_ends_with_a_new_password;
+        required_change_ends_with_a_new_password
+        new_password_ends_codes;
     reuse:
         reuse_revokes_token_family
         detects_reuse_of_any_ancestor

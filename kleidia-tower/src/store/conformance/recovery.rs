@@ -250,3 +250,33 @@ pub(super) async fn required_change_ends_with_a_new_password(fixture: &StoreFixt
     let missing = fixture.expect(done, &at(2), &alice, &[]).await;
     assert_eq!(missing, Err(AccountChangeError::UserNotFound));
 }
+
+pub(super) async fn new_password_ends_codes(fixture: &StoreFixture) {
+    let (alice, bob) = (fixture.account("alice").await, fixture.account("bob").await);
+    fixture.issue(&alice, 1, 0).await;
+    fixture.issue(&bob, 2, 0).await;
+    let others = [(3, CodePurpose::SecondFactor), (4, CodePurpose::TotpEnrolment)];
+    for (number, purpose) in others {
+        let ceremony = OneTimeCode { purpose, ..code(alice.id, number, 0) };
+        fixture.store.begin_ceremony(&ceremony).await.expect("a code");
+    }
+    let change = |expected_hash| PasswordChange {
+        user: alice.id,
+        expected_hash,
+        new: hash(2),
+        history: 5,
+        kept_session: None,
+    };
+    let rejected = fixture.store.change_password(change(hash(9)), &at(1)).await;
+    assert!(!fixture.expect(rejected, &at(1), &alice, &[]).await);
+    assert!(fixture.has_code(1).await, "the password is the same");
+    let done = fixture.store.change_password(change(hash(1)), &at(2)).await;
+    assert!(fixture.expect(done, &at(2), &alice, &[success(EventKind::PasswordChanged)]).await);
+    assert!(!fixture.has_code(1).await);
+    assert!(fixture.has_code(2).await, "the code of another user");
+    for ((number, purpose), is_kept) in others.into_iter().zip([false, true]) {
+        let found = fixture.store.one_time_code(&digest(number), purpose).await;
+        assert_eq!(found.expect("a result").is_some(), is_kept, "{purpose:?}");
+    }
+    fixture.assert_invalid_code(&alice, recovery(1, 3), 3, &[]).await;
+}

@@ -7,8 +7,8 @@ use super::commit_with_events;
 use super::sessions::{EventList, end_all};
 use crate::UserId;
 use crate::account::{
-    Account, AccountChangeError, AccountLookup, AccountUpdate, NewAccount, OneTimeCode,
-    PasswordChange, PasswordHash, Profile, StoredPassword,
+    Account, AccountChangeError, AccountLookup, AccountUpdate, CodePurpose, NewAccount,
+    OneTimeCode, PasswordChange, PasswordHash, Profile, StoredPassword,
 };
 use crate::audit::{EventKind, Reason};
 use crate::rbac::{RoleChangeError, RoleName, RoleRules};
@@ -123,6 +123,11 @@ pub(crate) async fn change_password(
     };
     let password = rotate_history(password, &new.new, new.history);
     rows.set_password(new.user, &password, Some(change.at)).await?;
+    // A code that was sent before must not replace the new password, and attempts that have
+    // presented the previous one must not log in.
+    for purpose in [CodePurpose::Recovery, CodePurpose::SecondFactor] {
+        rows.delete_codes(new.user, Some(purpose)).await?;
+    }
     if account.must_change_password {
         rows.set_must_change_password(new.user, false).await?;
     }
