@@ -69,6 +69,22 @@ impl Connection {
         self.send(request).await.unwrap()
     }
 
+    /// Asks for a tunnel. Returns the status, or `None` if the proxy resets the stream or closes the
+    /// connection.
+    pub(crate) async fn tunnel(
+        &mut self,
+        authority: &str,
+        headers: &[(&str, &str)],
+    ) -> Option<StatusCode> {
+        let mut request = self.request(Method::CONNECT, "/", headers, "");
+        *request.uri_mut() = authority.parse().unwrap();
+        let response = match &mut self.sender {
+            Sender::Http1(sender) => sender.send_request(request).await,
+            Sender::Http2(sender) => sender.send_request(request).await,
+        };
+        response.ok().map(|response| response.status())
+    }
+
     fn request(
         &self,
         method: Method,

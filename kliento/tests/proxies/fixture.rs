@@ -29,9 +29,22 @@ impl Fixture {
         options: &[&str],
         replacements: &[(&str, &str)],
     ) -> Self {
+        Self::start_all(proxy, Service::start().await, options, replacements)
+    }
+
+    /// Starts a proxy and its authorizer before this service.
+    pub(crate) fn start_before(proxy: Proxy, service: Service) -> Self {
+        Self::start_all(proxy, service, &[], &[])
+    }
+
+    fn start_all(
+        proxy: Proxy,
+        service: Service,
+        options: &[&str],
+        replacements: &[(&str, &str)],
+    ) -> Self {
         let bundles = Bundles::get();
         let authorizer = Authorizer::start(bundles, options);
-        let service = Service::start().await;
         let proxy = proxy.start(&authorizer.address, &service.address, replacements);
         Self { bundles, authorizer, service, proxy }
     }

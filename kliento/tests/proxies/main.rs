@@ -22,6 +22,7 @@ mod protocols;
 mod proxy;
 mod service;
 mod spoofing;
+mod tunnels;
 
 /// Makes a module of each case, with a test for each proxy.
 macro_rules! with_each_proxy {

@@ -39,6 +39,11 @@ impl Service {
         service
     }
 
+    /// Returns a service at this address that counts nothing.
+    pub(crate) fn at(address: String) -> Self {
+        Self { requests: Arc::default(), address }
+    }
+
     /// Returns the number of requests that have reached the service.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
