@@ -32,6 +32,9 @@ pub trait ProfileStore: Send + Sync + 'static {
     /// Renames an account. No other account may have the name, or have had it. The failures and the
     /// familiar clients of the login stay with the account. Records `user.renamed` if the name is
     /// another one.
+    ///
+    /// A login that is pending meanwhile does not succeed. If its password is wrong, the failure counts
+    /// for the former name, as of an unknown one: the account misses at most the pending attempts.
     async fn rename(
         &self,
         user: UserId,

@@ -84,9 +84,9 @@ pub trait SessionStore: Send + Sync + 'static {
         change: &ChangeContext,
     ) -> Result<Committed<Vec<SessionId>>, StoreError>;
 
-    /// Ends all active sessions of these users as one change, revokes their token families, and
-    /// returns the ids of the sessions. Records `session.ended` for each. Unknown users are
-    /// ignored.
+    /// Ends all active sessions of these users as one change, revokes their token families, deletes
+    /// their one-time codes, and returns the ids of the sessions. Records `session.ended` for each.
+    /// Unknown users are ignored.
     ///
     /// Pass at most some hundred users, so that the transaction is short.
     async fn end_sessions_of_users(
@@ -170,7 +170,7 @@ pub enum OpenOutcome {
     },
     /// The account is disabled.
     AccountDisabled,
-    /// The account does not exist, or its password was changed meanwhile.
+    /// The account does not exist, or its password or its name was changed meanwhile.
     PasswordChanged,
 }
 

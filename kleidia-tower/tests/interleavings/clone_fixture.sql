@@ -5,6 +5,8 @@ CREATE TEMPORARY TABLE template_families AS SELECT * FROM families;
 CREATE TEMPORARY TABLE template_sessions AS SELECT * FROM sessions;
 CREATE TEMPORARY TABLE template_refresh_tokens AS SELECT * FROM refresh_tokens;
 CREATE TEMPORARY TABLE template_failures AS SELECT * FROM failures;
+CREATE TEMPORARY TABLE template_codes AS SELECT * FROM one_time_codes;
+CREATE TEMPORARY TABLE template_factors AS SELECT * FROM factors;
 
 CREATE FUNCTION pg_temp.renumber(digest BYTEA, shift INTEGER) RETURNS BYTEA LANGUAGE sql AS $$
     SELECT int4send(('x' || encode(substr(digest, 1, 4), 'hex'))::bit(32)::integer + shift) || substr(digest, 5)
@@ -20,7 +22,7 @@ $$;
 
 -- Administrators of earlier fixtures become users.
 CREATE FUNCTION pg_temp.clone_fixture(template BIGINT[], number INTEGER, shift INTEGER, OUT account BIGINT,
-    OUT other BIGINT, OUT session_ids BIGINT[], OUT last_record BIGINT) LANGUAGE plpgsql AS $$
+    OUT other BIGINT, OUT session_ids BIGINT[], OUT factor BIGINT, OUT last_record BIGINT) LANGUAGE plpgsql AS $$
 DECLARE
     family template_families;
     session template_sessions;
@@ -34,9 +36,10 @@ BEGIN
         INSERT INTO families ("user", expires_at) VALUES (account, family.expires_at) RETURNING id INTO new_family;
         FOR session IN SELECT * FROM template_sessions AS found WHERE found.family = family.id ORDER BY id LOOP
             INSERT INTO sessions ("user", family, token, ip, user_agent, created_at, authenticated_at, last_seen_at,
-                expires_at)
+                expires_at, methods)
             VALUES (account, new_family, pg_temp.renumber(session.token, shift), session.ip, session.user_agent,
-                session.created_at, session.authenticated_at, session.last_seen_at, session.expires_at)
+                session.created_at, session.authenticated_at, session.last_seen_at, session.expires_at,
+                session.methods)
             RETURNING id INTO new_session;
             session_ids := session_ids || new_session;
             INSERT INTO refresh_tokens (digest, family, session, expires_at, consumed_at, successor, wrapped)
@@ -52,5 +55,9 @@ BEGIN
     FROM template_failures AS found JOIN accounts ON accounts.id = account
     -- As after a failure, which changes the row of the account last.
     ORDER BY source DESC;
+    INSERT INTO one_time_codes (digest, "user", purpose, data, created_at, expires_at)
+    SELECT pg_temp.renumber(digest, shift), account, purpose, data, created_at, expires_at FROM template_codes;
+    INSERT INTO factors ("user", kind, label, data, created_at)
+    SELECT account, kind, label, data, created_at FROM template_factors RETURNING id INTO factor;
     SELECT last_value INTO last_record FROM audit_sequence;
 END $$;

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kleidia_tower::account::{Account, AccountStore as _, NewAccount};
+use kleidia_tower::account::{
+    Account, AccountStore as _, CodePurpose, FactorKind, FactorStore as _, NewAccount, NewFactor,
+    OneTimeCode, RecoveryStore as _,
+};
 use kleidia_tower::audit::{AuditEvent, AuditIdentity};
 use kleidia_tower::lockout::{
     AttemptRecord, Evidence, FailureStore as _, LockoutPolicy, LoginAttempt, LoginSource,
 };
 use kleidia_tower::rbac::RoleName;
-use kleidia_tower::session::SessionStore as _;
+use kleidia_tower::session::{AuthMethod, AuthMethods, SessionStore as _};
 use kleidia_tower::store::{ChangeContext, PostgresStore};
-use kleidia_tower::{SessionId, Timestamp, TokenDigest, UserId};
+use kleidia_tower::{FactorId, SessionId, Timestamp, TokenDigest, UserId};
 use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
 
 use crate::log_base::LogBase;
 use crate::numbered::{NOW, at, log_in, new_account, operator, rotation};
@@ -25,6 +29,11 @@ pub(crate) const SECOND: usize = 1;
 /// The number of that token, and of its successor.
 pub(crate) const CONSUMED: u32 = 1;
 pub(crate) const SUCCESSOR: u32 = 3;
+/// The number of the code that sets the password, and of the ceremony.
+pub(crate) const RECOVERY: u32 = 40;
+pub(crate) const CEREMONY: u32 = 41;
+/// The data of the factor.
+pub(crate) const UNUSED: &str = "0";
 
 /// The day on which the tokens of the operations expire, but not those of the fixture.
 pub(crate) const EXPIRY: u64 = 40;
@@ -48,6 +57,7 @@ pub(crate) struct Fixture {
     pub(crate) account: Arc<Account>,
     pub(crate) other: Arc<Account>,
     pub(crate) sessions: [SessionId; 2],
+    pub(crate) factor: FactorId,
 }
 
 impl Fixture {
@@ -79,9 +89,74 @@ impl Fixture {
             );
         }
         store.reserve_attempt(&attempt, &policy, NOW).await.unwrap();
+        let mut fixture = Self {
+            number,
+            start: NOW,
+            last_record: 0,
+            log: None,
+            account,
+            other,
+            sessions: [first, second],
+            factor: FactorId::new(0),
+        };
+        fixture.prepare_personal(store).await;
         monitor.batch_execute(include_str!("clone_fixture.sql")).await.unwrap();
-        let sessions = [first, second];
-        Self { number, start: NOW, last_record: 0, log: None, account, other, sessions }
+        fixture
+    }
+
+    /// Adds a factor, a code that sets the password, and a ceremony.
+    async fn prepare_personal(&mut self, store: &PostgresStore) {
+        let expires_at = self.time(3600);
+        let recovery = self.one_time_code(RECOVERY, CodePurpose::Recovery, expires_at);
+        let ceremony = self.one_time_code(CEREMONY, CodePurpose::TotpEnrolment, expires_at);
+        drop(store.issue_recovery_code(recovery, &operator(), &at(0)).await.unwrap());
+        store.begin_ceremony(&ceremony).await.unwrap();
+        let added = store.add_factor(&self.new_factor(UNUSED), &at(0)).await;
+        self.factor = added.unwrap().value.unwrap().id;
+    }
+
+    /// Lets the account be disabled, as its erasure requires.
+    pub(crate) async fn disable_account(&self, monitor: &Client) {
+        let update = "UPDATE accounts SET is_disabled = TRUE WHERE id = $1";
+        monitor.execute(update, &[&self.account.id.get()]).await.unwrap();
+    }
+
+    /// Returns the digest of a one-time code with this number.
+    pub(crate) fn code(&self, number: u32) -> TokenDigest {
+        let mut octets = [5; 32];
+        octets[..4].copy_from_slice(&self.token(number).to_be_bytes());
+        TokenDigest(octets)
+    }
+
+    pub(crate) fn one_time_code(
+        &self,
+        number: u32,
+        purpose: CodePurpose,
+        expires_at: Timestamp,
+    ) -> OneTimeCode {
+        OneTimeCode {
+            digest: self.code(number),
+            user: Some(self.account.id),
+            purpose,
+            data: String::new(),
+            created_at: self.time(0),
+            expires_at,
+        }
+    }
+
+    /// Returns a factor that is the last one which the account can have, after that of the fixture.
+    pub(crate) fn new_factor(&self, data: &str) -> NewFactor {
+        NewFactor {
+            user: self.account.id,
+            session: self.sessions[ACTIVE],
+            kind: FactorKind::Totp,
+            credential: None,
+            label: "Phone".parse().unwrap(),
+            data: data.to_owned(),
+            presented: Some(second_factor()),
+            ceremony: None,
+            max_factors: 2,
+        }
     }
 
     /// Creates the same accounts again, with another number.
@@ -104,6 +179,7 @@ impl Fixture {
             account: account(&self.account, "account", format!("user{number}")),
             other: account(&self.other, "other", format!("other{number}")),
             sessions: [sessions[ACTIVE], sessions[SECOND]].map(SessionId::new),
+            factor: FactorId::new(row.get("factor")),
         }
     }
 
@@ -130,6 +206,11 @@ impl Fixture {
     /// Returns the context of a node's operation. The records of the nodes have different times.
     pub(crate) fn change(&self, number: u32, second: u64) -> ChangeContext {
         ChangeContext { at: self.time(second + u64::from(number / 10)), ..at(0) }
+    }
+
+    /// Returns the names of accounts that operations create.
+    pub(crate) fn new_names(&self) -> [String; 2] {
+        [&self.account, &self.other].map(|account| format!("new-{}", account.name))
     }
 
     /// Returns an attempt that fails.
@@ -163,9 +244,10 @@ impl Fixture {
     pub(crate) async fn rows(&self, monitor: &Client, is_ordered: bool) -> Vec<String> {
         let (account, other) = (self.account.id.get(), self.other.id.get());
         let base = i32::try_from(self.token(0)).unwrap();
-        let rows = monitor.query(ROWS, &[&account, &other, &base]).await.unwrap();
-        let records =
-            monitor.query(RECORDS, &[&account, &other, &self.last_record, &base]).await.unwrap();
+        let (name, names) = (self.account.name.as_str(), self.new_names().to_vec());
+        let rows = monitor.query(ROWS, &[&account, &other, &base, &names]).await.unwrap();
+        let values: [&(dyn ToSql + Sync); 5] = [&account, &other, &self.last_record, &base, &name];
+        let records = monitor.query(RECORDS, &values).await.unwrap();
         let [mut rows, mut records] =
             [rows, records].map(|rows| rows.iter().map(|row| row.get(0)).collect::<Vec<String>>());
         rows.sort();
@@ -177,37 +259,21 @@ impl Fixture {
     }
 }
 
+/// Returns what a second factor adds to a session.
+pub(crate) fn second_factor() -> AuthMethods {
+    AuthMethods::none().with(AuthMethod::OneTimePassword).with(AuthMethod::MultipleFactors)
+}
+
 /// Returns an attempt from another address than that of the logins.
 fn attempt(account: &Account) -> LoginAttempt {
     let source = LoginSource::new("192.0.2.9".parse().ok());
     LoginAttempt { name: account.name.clone(), source, evidence: Evidence::None }
 }
 
-/// Sessions and families are named by the numbers of their tokens.
-const ROWS: &str = "\
-WITH numbered AS (SELECT sessions.*, ('x' || substr(encode(token, 'hex'), 1, 8))::bit(32)::int - $3 AS number
-    FROM sessions WHERE \"user\" IN ($1, $2)),
-groups AS (SELECT families.*, (SELECT min(number) FROM numbered WHERE family = families.id) AS number
-    FROM families WHERE \"user\" IN ($1, $2)),
-names AS (SELECT id, name, name_digest FROM accounts WHERE id IN ($1, $2))
-SELECT concat_ws(' ', 'account', id <> $1, roles, is_disabled, password_changed_at, password,
-    'before', previous_passwords) FROM accounts WHERE id IN ($1, $2)
-UNION ALL SELECT concat_ws(' ', 'new account', roles, is_disabled) FROM accounts
-    WHERE name = 'new-' || (SELECT name FROM names WHERE id = $1)
-UNION ALL SELECT concat_ws(' ', 'family', number, is_revoked, expires_at) FROM groups
-UNION ALL SELECT concat_ws(' ', 'session', numbered.number, 'of', groups.number, created_at, authenticated_at,
-    last_seen_at, numbered.expires_at, 'ended', ended_at, end_reason, 'agent', agent_key)
-    FROM numbered JOIN groups ON groups.id = family
-UNION ALL SELECT concat_ws(' ', 'token', ('x' || substr(encode(digest, 'hex'), 1, 8))::bit(32)::int - $3,
-    'of', numbered.number, groups.number, refresh_tokens.expires_at, 'consumed', consumed_at,
-    ('x' || substr(encode(successor, 'hex'), 1, 8))::bit(32)::int - $3)
-    FROM refresh_tokens JOIN numbered ON numbered.id = session JOIN groups ON groups.id = refresh_tokens.family
-UNION ALL SELECT concat_ws(' ', 'failures', left(source, 7), failures, pending, pending_at, last_failure_at,
-    locked_until, forgotten_at, succeeded_at, expires_at)
-    FROM failures JOIN names USING (name_digest)";
+const ROWS: &str = include_str!("rows.sql");
 
 const RECORDS: &str = "\
 SELECT concat_ws(' ', 'record', at, kind, outcome, CASE user_id WHEN $1 THEN 'account' WHEN $2 THEN 'other' ELSE 'new' END,
-    reason, 'session', (SELECT ('x' || substr(encode(token, 'hex'), 1, 8))::bit(32)::int - $4
+    regexp_replace(replace(reason, $5, 'account'), '^erased-.*', 'erased'), 'session', (SELECT ('x' || substr(encode(token, 'hex'), 1, 8))::bit(32)::int - $4
         FROM sessions WHERE sessions.id = audit.session))
     FROM audit WHERE sequence > $3 AND user_id IS NOT NULL ORDER BY sequence";

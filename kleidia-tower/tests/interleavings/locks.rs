@@ -13,6 +13,7 @@ pub(crate) enum Lock {
     PurgedSessions,
     PurgedFamilies,
     PurgedFailures,
+    PurgedCodes,
 }
 
 /// The same without the insertion that locks. The fixture has the row.
@@ -24,7 +25,7 @@ const UNLOCKED_FAILURES: &str = "SELECT coalesce(max(failures), 0) AS failures, 
     FROM failures WHERE name_digest = $1 AND source = ''";
 
 impl Lock {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Administration,
         Self::Account,
         Self::Failures,
@@ -35,6 +36,7 @@ impl Lock {
         Self::PurgedSessions,
         Self::PurgedFamilies,
         Self::PurgedFailures,
+        Self::PurgedCodes,
     ];
 
     /// Returns how the statement starts, and the clause that locks.
@@ -56,6 +58,9 @@ impl Lock {
             Self::PurgedFamilies => ("DELETE FROM families", " FOR UPDATE SKIP LOCKED"),
             Self::PurgedFailures => {
                 ("DELETE FROM failures WHERE (name_digest, source)", " FOR UPDATE SKIP LOCKED")
+            }
+            Self::PurgedCodes => {
+                ("DELETE FROM one_time_codes WHERE digest IN", " FOR UPDATE SKIP LOCKED")
             }
         }
     }

@@ -8,9 +8,10 @@
 //! of the store itself, one operation after the other, which the model test compares with its
 //! oracle.
 //!
-//! Without further settings it runs a sample: at least two schedules of each pair, and one of each in
+//! Without further settings it runs a sample: at least one schedule of each pair, and one of each in
 //! turn until 60 s have passed. `KLEIDIA_MODEL_SEED` chooses it. `KLEIDIA_INTERLEAVINGS=all` runs all
-//! schedules that differ: on 2026-11-29 these were 3,735, in 526 s on two cores.
+//! schedules that differ: on 2026-11-29 these were 3,735 for the
+//! 29 operations of then, in 526 s on two cores.
 
 #![allow(
     clippy::unwrap_used,
@@ -42,7 +43,7 @@ use pair::Nodes;
 use scheduler::Sample;
 
 /// How many schedules of each pair are run at least if not all are.
-const MIN_SAMPLE: u32 = 2;
+const MIN_SAMPLE: u32 = 1;
 /// For how long further ones are run: one of each pair in turn.
 const SAMPLE_TIME: Duration = Duration::from_secs(60);
 

@@ -1,14 +1,15 @@
 //! The operations that are run in pairs.
 
+mod administration;
 mod log;
+mod personal;
 mod properties;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use kleidia_tower::account::{AccountStore as _, AccountUpdate, NewAccount, PasswordChange};
+use kleidia_tower::account::{AccountStore as _, PasswordChange};
 use kleidia_tower::lockout::{AttemptRecord, FailureStore as _, LockoutPolicy};
-use kleidia_tower::rbac::{Policy, RoleName, RoleRules};
 use kleidia_tower::session::{
     EndReason, OpenOutcome, Rotation, RotationOutcome, SessionSelector, SessionStore as _,
 };
@@ -17,7 +18,7 @@ use kleidia_tower::store::{PostgresStore, StoreError};
 pub(crate) use log::purge;
 
 use crate::fixture::{ACTIVE, CONSUMED, EXPIRY, Fixture, PURGE, SECOND, SUCCESSOR, day};
-use crate::numbered::{hash, new_account, new_session, operator, rotation};
+use crate::numbered::{hash, new_session, rotation};
 
 /// An operation on the accounts of a fixture. `Self::ALL` has each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,23 @@ pub(crate) enum Operation {
     RemoveRole,
     /// The other administrator creates a third one.
     CreateAccount,
+    /// An operator creates two accounts, in another order on each node.
+    Import,
+    /// An operator issues a code that sets the password, or the other administrator.
+    IssueCode,
+    IssueCodeByOther,
+    Recover,
+    RequireChange,
+    Rename,
+    /// The account is disabled before.
+    Erase,
+    ReplaceProfile,
+    BeginCeremony,
+    TakeCeremony,
+    /// Enrols the last factor that the account can have.
+    AddFactor,
+    UseFactor,
+    RemoveFactor,
     RegisterAgent,
     Touch,
     Reserve,
@@ -72,7 +90,7 @@ const EXPIRED: u64 = 4000;
 const LATE: u64 = PURGE * 24 * 3600 - 10;
 
 impl Operation {
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 42] = [
         Self::LogIn,
         Self::LogInAtLimit,
         Self::Refresh,
@@ -88,6 +106,19 @@ impl Operation {
         Self::DisableOther,
         Self::RemoveRole,
         Self::CreateAccount,
+        Self::Import,
+        Self::IssueCode,
+        Self::IssueCodeByOther,
+        Self::Recover,
+        Self::RequireChange,
+        Self::Rename,
+        Self::Erase,
+        Self::ReplaceProfile,
+        Self::BeginCeremony,
+        Self::TakeCeremony,
+        Self::AddFactor,
+        Self::UseFactor,
+        Self::RemoveFactor,
         Self::RegisterAgent,
         Self::Touch,
         Self::Reserve,
@@ -126,11 +157,22 @@ impl Operation {
             | Self::DisableByOther
             | Self::DisableOther
             | Self::RemoveRole
-            | Self::CreateAccount => self.administrate(&store, &fixture, number).await,
+            | Self::CreateAccount
+            | Self::Import
+            | Self::RequireChange
+            | Self::Rename
+            | Self::Erase => self.administrate(&store, &fixture, number).await,
             Self::Append | Self::Purge | Self::Seal | Self::Detach | Self::ReplaceKey => {
                 self.maintain(&store, &fixture, number).await
             }
-            _ => self.settle(&store, &fixture, number).await,
+            Self::Reserve
+            | Self::RecordFailure
+            | Self::RecordLateFailure
+            | Self::RecordThrottled
+            | Self::Release
+            | Self::Unlock
+            | Self::AddDevice => self.settle(&store, &fixture, number).await,
+            _ => self.change_personal(&store, &fixture, number).await,
         };
         outcome.unwrap_or_else(|error| format!("failed: {error}"))
     }
@@ -246,37 +288,6 @@ impl Operation {
                 "touched".to_owned()
             }
         })
-    }
-
-    async fn administrate(
-        self,
-        store: &PostgresStore,
-        fixture: &Fixture,
-        number: u32,
-    ) -> Result<String, StoreError> {
-        let (account, other) = (fixture.account.id, fixture.other.id);
-        if self == Self::CreateAccount {
-            let name = format!("new-{}", fixture.account.name);
-            let new = NewAccount { roles: [RoleName::admin()].into(), ..new_account(&name) };
-            let rules = RoleRules::for_user(Policy::default(), other);
-            let created =
-                store.create_account(new, &rules, &fixture.change(number, 1)).await?.value;
-            return Ok(format!("created {:?}", created.map(drop)));
-        }
-        let (id, rules) = match self {
-            Self::DisableByOther => (account, RoleRules::for_user(Policy::default(), other)),
-            Self::DisableOther => (other, RoleRules::for_user(Policy::default(), account)),
-            _ => (account, operator()),
-        };
-        let update = match self {
-            Self::RemoveRole => {
-                AccountUpdate { is_disabled: None, roles: Some([RoleName::user()].into()) }
-            }
-            _ => AccountUpdate { is_disabled: Some(true), roles: None },
-        };
-        let updated =
-            store.update_account(id, update, &rules, &fixture.change(number, 1)).await?.value;
-        Ok(format!("updated {:?}", updated.map(drop)))
     }
 
     async fn settle(

@@ -217,6 +217,9 @@ impl Nodes {
         if is_of_purge {
             fixture = fixture.at_purge();
         }
+        if pair.contains(&Operation::Erase) {
+            fixture.disable_account(&self.monitor).await;
+        }
         let has_log = pair.iter().any(|operation| operation.is_of_log());
         if has_log { fixture.with_log(&self.free).await } else { fixture }
     }

@@ -137,6 +137,8 @@ pub(super) async fn ends_sessions_of_several_users(fixture: &StoreFixture) {
     let kept = fixture.login(&root, 100).await;
     let of_alice = [fixture.login(&alice, 1).await, fixture.login(&alice, 2).await];
     let of_bob = fixture.login(&bob, 10).await;
+    fixture.issue(&alice, 1, 0).await;
+    fixture.issue(&root, 2, 0).await;
     let users = [bob.id, unknown_user(&bob), alice.id];
     let (reason, change) = (EndReason::RevokedByAdmin, at(9));
     let done = fixture.store.end_sessions_of_users(&users, reason, &change).await;
@@ -156,6 +158,8 @@ pub(super) async fn ends_sessions_of_several_users(fixture: &StoreFixture) {
     fixture.assert_invalid(&alice, &[1, 2], 9).await;
     fixture.assert_invalid(&bob, &[10], 9).await;
     assert_eq!(fixture.session(&kept).await, kept);
+    let codes = [fixture.has_code(1).await, fixture.has_code(2).await];
+    assert_eq!(codes, [false, true], "one-time codes of these users end too");
     let again = fixture.store.end_sessions_of_users(&users, reason, &change).await;
     assert!(again.expect("a result").value.is_empty());
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::expected::success;
+use super::expected::{failure, success};
 use super::fixture::{
     StoreFixture, at, attempt, by, device_token, hash, new_account, new_session, operator,
     unknown_user,
@@ -12,7 +12,7 @@ use crate::account::{
     Account, AccountChangeError, AccountLookup, Profile, ProfileEmail, StoredPassword,
 };
 use crate::audit::{EventKind, Reason};
-use crate::session::NewSession;
+use crate::session::{NewSession, OpenOutcome};
 
 fn profile(address: &str, is_verified: bool) -> Profile {
     let address = address.parse().expect("an address");
@@ -86,6 +86,10 @@ pub(super) async fn renames_account(fixture: &StoreFixture) {
     let created = fixture.store.create_account(new_account("alice"), &operator(), &at(2)).await;
     let created = fixture.expect(created, &at(2), &carol, &[]).await;
     assert_eq!(created, Err(AccountChangeError::UserNameTaken), "a former name");
+    let pending = fixture.store.open_session(new_session(&alice, 3, 2), &at(2)).await;
+    let event = failure(EventKind::LoginFailure).with_reason(Reason::Renamed(carol.name.clone()));
+    let opened = fixture.expect(pending, &at(2), &carol, &[event]).await;
+    assert!(matches!(opened, OpenOutcome::PasswordChanged), "by the former name: {opened:?}");
     // The device stays familiar under the new name.
     let (again, change) = (new_session(&carol, 2, 3), at(3));
     let known = crate::lockout::Evidence::Device(device_token(1));

@@ -68,6 +68,8 @@ pub(crate) async fn recover(
         // A purge has deleted the code, which is about to expire.
         return commit_with_events(rows, invalid, Vec::new()).await;
     }
+    // Not before: the lock leaves a row, which only a use removes.
+    rows.lock_failures(&account.name).await?;
     // Attempts that have presented the previous password.
     rows.delete_codes(user, Some(CodePurpose::SecondFactor)).await?;
     let password = rotate_history(password, &recovery.password, recovery.history);
@@ -76,7 +78,6 @@ pub(crate) async fn recover(
     events.add(EventKind::RecoveryUsed, None);
     events.add(EventKind::PasswordChanged, None);
     end_all(rows, user, None, EndReason::PasswordChanged, &mut events).await?;
-    rows.lock_failures(&account.name).await?;
     rows.clear_failures(&account.name).await?;
     let account =
         Account { must_change_password: false, password_changed_at: change.at, ..account };

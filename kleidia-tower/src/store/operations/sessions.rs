@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{commit_with_events, failures};
 use crate::account::{Account, StoredPassword};
 use crate::audit::{AuditEvent, AuditIdentity, EventKind, Outcome, Reason};
+use crate::lockout::LoginAttempt;
 use crate::session::{
     AuthMethods, EndReason, NewSession, OpenOutcome, Session, SessionEnd, SessionSelector,
     SessionView,
@@ -34,15 +35,19 @@ pub(crate) async fn open(
         return commit_with_events(rows, OpenOutcome::PasswordChanged, Vec::new()).await;
     };
     let mut events = EventList::new(&account, change);
+    // A concurrent renaming has moved the counters of the attempt.
+    let attempt = LoginAttempt { name: account.name.clone(), ..new.attempt.clone() };
     let rejection = if password.current != new.expected_hash {
         Some((OpenOutcome::PasswordChanged, Reason::PasswordChanged))
     } else if account.is_disabled {
         Some((OpenOutcome::AccountDisabled, Reason::AccountDisabled))
+    } else if attempt.name != new.attempt.name {
+        Some((OpenOutcome::PasswordChanged, Reason::Renamed(account.name.clone())))
     } else {
         None
     };
     if let Some((outcome, reason)) = rejection {
-        failures::release(rows, &new.attempt).await?;
+        failures::release(rows, &attempt).await?;
         events.add_failure(EventKind::LoginFailure, reason);
         return commit_with_events(rows, outcome, events.into()).await;
     }
@@ -119,7 +124,8 @@ pub(crate) async fn end(
     commit_with_events(rows, ended, events.into()).await
 }
 
-/// Ends all sessions of several users.
+/// Ends all sessions of several users, and deletes their one-time codes: after a backup was restored,
+/// used ones are valid again.
 pub(crate) async fn end_of_users(
     rows: &mut dyn Rows,
     users: &[UserId],
@@ -130,6 +136,7 @@ pub(crate) async fn end_of_users(
     let (mut ended, mut recorded) = (Vec::new(), Vec::new());
     for user in users {
         let Some((account, _)) = rows.lock_account(*user).await? else { continue };
+        rows.delete_codes(*user, None).await?;
         let mut events = EventList::new(&account, change);
         ended.extend(end_all(rows, *user, None, reason, &mut events).await?);
         recorded.extend(Vec::from(events));

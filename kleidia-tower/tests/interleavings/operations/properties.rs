@@ -26,6 +26,18 @@ impl Operation {
                 "update_account"
             }
             Self::CreateAccount => "create_account",
+            Self::Import => "import_accounts",
+            Self::IssueCode | Self::IssueCodeByOther => "issue_recovery_code",
+            Self::Recover => "recover",
+            Self::RequireChange => "require_password_change",
+            Self::Rename => "rename",
+            Self::Erase => "erase",
+            Self::ReplaceProfile => "replace_profile",
+            Self::BeginCeremony => "begin_ceremony",
+            Self::TakeCeremony => "take_ceremony",
+            Self::AddFactor => "add_factor",
+            Self::UseFactor => "use_factor",
+            Self::RemoveFactor => "remove_factors",
             Self::RegisterAgent => "register_agent",
             Self::Touch => "touch",
             Self::Reserve => "reserve_attempt",
@@ -56,11 +68,23 @@ impl Operation {
             | Self::LogOut
             | Self::LogOutEverywhere
             | Self::ChangePassword
-            | Self::RegisterAgent => &[Account],
+            | Self::IssueCode
+            | Self::RequireChange
+            | Self::ReplaceProfile
+            | Self::AddFactor
+            | Self::RemoveFactor
+            | Self::RegisterAgent
+            | Self::Recover
+            | Self::UseFactor => &[Account],
             Self::EndSessionsOfUsers => &[Administration, Account, Other],
-            Self::Disable | Self::DisableByOther | Self::RemoveRole => &[Administration, Account],
+            Self::Disable
+            | Self::DisableByOther
+            | Self::RemoveRole
+            | Self::IssueCodeByOther
+            | Self::Rename
+            | Self::Erase => &[Administration, Account],
             Self::DisableOther => &[Administration, Other],
-            Self::CreateAccount => &[Administration],
+            Self::CreateAccount | Self::Import => &[Administration],
             Self::RecordFailure
             | Self::RecordLateFailure
             | Self::RecordThrottled
