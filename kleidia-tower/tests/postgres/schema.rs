@@ -40,10 +40,13 @@ async fn rejects_newer_schema_unless_it_is_compatible() {
     let (server, name, url) = new_database();
     let store = PostgresStore::open(&url, audit_key()).await.unwrap();
     let alice = create(&store, "alice").await;
-    server.execute(&name, "UPDATE kleidia_schema SET version = 9, compatible_with = 8");
+    server.execute(&name, "UPDATE kleidia_schema SET version = 10, compatible_with = 9");
     let opened = PostgresStore::open(&url, audit_key()).await;
-    assert!(matches!(opened, Err(OpenError::NewerVersion { version: 9, latest: 7 })), "{opened:?}");
-    server.execute(&name, "UPDATE kleidia_schema SET version = 8, compatible_with = 7");
+    assert!(
+        matches!(opened, Err(OpenError::NewerVersion { version: 10, latest: 8 })),
+        "{opened:?}"
+    );
+    server.execute(&name, "UPDATE kleidia_schema SET version = 9, compatible_with = 8");
     let opened = PostgresStore::open(&url, audit_key()).await.unwrap();
     assert_eq!(opened.account(alice.id).await.unwrap(), Some(alice));
 }
@@ -64,7 +67,7 @@ async fn migrates_schema_of_the_first_version() {
         create(&store, "alice").await;
         assert_eq!(verified_size(&store).await, 1);
         let schema = "SELECT version || ' ' || compatible_with FROM kleidia_schema";
-        assert_eq!(server.execute(&name, schema), "7 2");
+        assert_eq!(server.execute(&name, schema), "8 2");
         let indexes = "SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes \
             WHERE tablename = 'audit'";
         assert_eq!(

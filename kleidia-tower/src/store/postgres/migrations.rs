@@ -11,14 +11,15 @@ use crate::store::OpenError;
 /// The migrations, in order. A released migration is never changed. Each one sets the version to
 /// its position in this list, and the oldest version that can serve the migrated schema, so that
 /// nodes can be replaced one by one.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../../../migrations/postgres/1_initial.sql"),
     include_str!("../../../migrations/postgres/2_audit_indexes.sql"),
     include_str!("../../../migrations/postgres/3_audit_ids.sql"),
     include_str!("../../../migrations/postgres/4_session_methods.sql"),
     include_str!("../../../migrations/postgres/5_people.sql"),
     include_str!("../../../migrations/postgres/6_account_names.sql"),
-    include_str!("../../../migrations/postgres/7_names_change.sql"),
+    include_str!("../../../migrations/postgres/7_names_are_kept.sql"),
+    include_str!("../../../migrations/postgres/8_names_change.sql"),
 ];
 
 /// Of several starting nodes one migrates at a time ("kleidia").

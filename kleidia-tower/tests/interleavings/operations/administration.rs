@@ -24,8 +24,8 @@ impl Operation {
                 let [name, _] = fixture.new_names();
                 let roles = [RoleName::admin()].into();
                 let new = NewAccount { roles, ..new_account(&name) };
-                let rules = RoleRules::for_user(Policy::default(), fixture.other.id);
-                let created = store.create_account(new, &rules, change).await?.value;
+                let by_other = RoleRules::for_user(Policy::default(), fixture.other.id);
+                let created = store.create_account(new, &by_other, change).await?.value;
                 format!("created {:?}", created.map(drop))
             }
             Self::Import => import(store, fixture, number).await?,

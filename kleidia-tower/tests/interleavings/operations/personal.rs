@@ -35,7 +35,7 @@ impl Operation {
                 let recovery = Recovery { code, user_name: None, password, history: 5 };
                 match store.recover(recovery, change).await?.value {
                     RecoveryOutcome::Recovered(_) => "recovered".to_owned(),
-                    other => format!("{other:?}"),
+                    other @ RecoveryOutcome::Invalid => format!("{other:?}"),
                 }
             }
             Self::ReplaceProfile => {

@@ -1,4 +1,4 @@
--- Names of accounts change, and none is taken twice.
+-- A name belongs to its first account.
 
 SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', TRUE);
 
@@ -11,7 +11,5 @@ CREATE TRIGGER account_names_are_not_changed BEFORE UPDATE OR DELETE ON account_
 FOR EACH ROW EXECUTE FUNCTION kleidia_reject('a name belongs to its first account');
 CREATE TRIGGER account_names_are_not_truncated BEFORE TRUNCATE ON account_names
 EXECUTE FUNCTION kleidia_reject('a name belongs to its first account');
-
-DROP TRIGGER accounts_keep_their_names ON accounts;
 
 UPDATE kleidia_schema SET version = 7, compatible_with = 2;
