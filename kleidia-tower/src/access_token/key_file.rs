@@ -19,7 +19,7 @@ use super::last_valid_keys::MAX_SOURCE_CHARACTERS;
 use super::{
     KeyError, KeyProvider, KeyRing, KeyTextError, SigningKey, last_valid_keys, new_key_file,
 };
-use crate::{HealthError, SettingError};
+use crate::{Clock as _, HealthError, SettingError, SystemClock};
 
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -43,8 +43,8 @@ const MAX_FILE_LENGTH: usize = 16 * 1024;
 /// [`health`](KeyProvider::health) fails while the file cannot be read, or if the thread makes no
 /// progress. A panic in the thread is logged, and does not end it.
 ///
-/// To change the file, write another one and rename it. [`KeyRing`] describes how to rotate keys
-/// that several nodes read.
+/// To change the file, write another one and rename it. [`StoredKeys::rotate`](super::StoredKeys)
+/// rotates its keys, and [`KeyRing`] describes what that means for nodes.
 ///
 /// # Permissions
 /// On Unix, an event of level warn is logged if users other than the owner and the group can read
@@ -218,7 +218,13 @@ impl KeyFileOptions {
     /// [`KeyFileError`] if the file cannot be created or read, or is invalid.
     pub fn open_or_create(self, path: impl Into<PathBuf>) -> Result<KeyFile, KeyFileError> {
         let path = path.into();
-        let generate = || SigningKey::generate().map(|key| key.to_text()).map_err(io::Error::other);
+        let generate = || {
+            let key = match SystemClock.now() {
+                Some(now) => SigningKey::generate_at(now),
+                None => SigningKey::generate(),
+            };
+            key.map(|key| key.to_text()).map_err(io::Error::other)
+        };
         new_key_file::create_if_missing(&path, generate).map_err(KeyFileError::Create)?;
         self.open(path)
     }

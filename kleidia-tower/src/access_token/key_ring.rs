@@ -4,8 +4,15 @@ use std::io;
 use std::sync::Arc;
 use std::{fmt, iter};
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use zeroize::Zeroizing;
+
+use crate::Timestamp;
+
+/// The form of the time of creation in an ID.
+const CREATED_AT: &str = "%Y%m%dT%H%M%SZ";
 
 /// A secret that signs access tokens (HMAC with SHA-256), and its ID.
 ///
@@ -119,6 +126,25 @@ impl SigningKey {
         Self::new(format!("{:016x}", u64::from_be_bytes(id)), secret)
     }
 
+    /// Creates a key as [`Self::generate`] does, whose ID begins with the time of creation, such as
+    /// `20261130T215513Z-9f86d081884c7d65`: so its age is known.
+    ///
+    /// # Errors
+    /// [`KeyRingError::Random`] if the operating system provides no random octets.
+    pub fn generate_at(now: Timestamp) -> Result<Self, KeyRingError> {
+        let mut key = Self::generate()?;
+        key.id = format!("{}-{}", now.strftime(CREATED_AT), key.id);
+        Ok(key)
+    }
+
+    /// Returns the time at which [`Self::generate_at`] has created the key; `None` for other IDs.
+    #[must_use]
+    pub fn created_at(&self) -> Option<Timestamp> {
+        let (created_at, _) = self.id.split_once('-')?;
+        let time = DateTime::strptime(CREATED_AT, created_at).ok()?;
+        TimeZone::UTC.to_timestamp(time).ok()
+    }
+
     /// Returns the ID, which is in the header of each token (`kid`).
     #[must_use]
     pub fn id(&self) -> &str {
@@ -174,6 +200,10 @@ impl KeyRing {
     /// Returns the key if there are no others.
     pub(super) fn single(&self) -> Option<&SigningKey> {
         self.0.older.is_empty().then_some(&self.0.newest)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &SigningKey> {
+        self.0.iter()
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = &str> {

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{KeyRing, KeyRingError, SigningKey};
 
 /// The maximum number of keys; a rotation needs two or three.
-const MAX_KEYS: usize = 16;
+pub(super) const MAX_KEYS: usize = 16;
 const MAX_ID_LENGTH: usize = 64;
 
 /// Padding is optional, since it is redundant.

@@ -113,6 +113,29 @@ pub(crate) fn owner_only() -> OpenOptions {
     options
 }
 
+/// Gives a file the owner, the group and the mode (within `max_mode`) of the one that it replaces:
+/// administrators run commands on the files of a service that has a user of its own.
+#[cfg(unix)]
+pub(crate) fn keep_owner(file: &File, replaced: &Metadata, max_mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+
+    let found = file.metadata()?;
+    let (user, group) = (replaced.uid(), replaced.gid());
+    if (found.uid(), found.gid()) != (user, group) {
+        fchown(file, Some(user), Some(group)).map_err(|error| {
+            let expected = format!("expected the user {user} with the group {group}");
+            let found = format!("found {} with {}", found.uid(), found.gid());
+            io::Error::new(error.kind(), format!("{expected}, {found}: {error}"))
+        })?;
+    }
+    file.set_permissions(fs::Permissions::from_mode(replaced.permissions().mode() & max_mode))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn keep_owner(_: &File, _: &Metadata, _: u32) -> io::Result<()> {
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! The newest checkpoint of a log that a process knows, in a file beside the key of the log.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::Builder;
 
 use super::{AuditVerifierKey, Checkpoint};
-use crate::access_token::new_key_file::{create_complete, is_young, owner_only};
+use crate::access_token::new_key_file::{create_complete, is_young, keep_owner, owner_only};
 
 /// How many previous checkpoints of the same size are kept.
 const MAX_KEPT: u32 = 1000;
@@ -129,7 +129,7 @@ impl CheckpointFile {
         let create = |path: &Path| owner_only().open(path);
         let mut file = Builder::new().make_in(folder.unwrap_or(Path::new(".")), create)?;
         if let Some(replaced) = replaced {
-            keep_owner(file.as_file(), &replaced)?;
+            keep_owner(file.as_file(), &replaced, 0o777)?;
         }
         file.as_file_mut().write_all(checkpoint.note().as_bytes())?;
         file.as_file().sync_all()?;
@@ -139,29 +139,6 @@ impl CheckpointFile {
     fn error(&self, error: &io::Error) -> io::Error {
         io::Error::new(error.kind(), format!("{}: {error}", self.0.display()))
     }
-}
-
-/// Gives a file the owner, the group and the mode of the one that it replaces: administrators run
-/// commands on the files of a service that has a user of its own.
-#[cfg(unix)]
-fn keep_owner(file: &File, replaced: &Metadata) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
-
-    let found = file.metadata()?;
-    let (user, group) = (replaced.uid(), replaced.gid());
-    if (found.uid(), found.gid()) != (user, group) {
-        fchown(file, Some(user), Some(group)).map_err(|error| {
-            let expected = format!("expected the user {user} with the group {group}");
-            let found = format!("found {} with {}", found.uid(), found.gid());
-            io::Error::new(error.kind(), format!("{expected}, {found}: {error}"))
-        })?;
-    }
-    file.set_permissions(fs::Permissions::from_mode(replaced.permissions().mode() & 0o777))
-}
-
-#[cfg(not(unix))]
-fn keep_owner(_: &File, _: &Metadata) -> io::Result<()> {
-    Ok(())
 }
 
 /// Returns the path with this ending of its name.
