@@ -1,11 +1,17 @@
 //! The command line.
 
+mod user;
+
 use std::path::PathBuf;
 
 use kleidia_tower::audit::AuditVerifierKey;
 
 use crate::database::Location;
 use crate::settings::Settings;
+
+pub(crate) use self::user::{
+    ImportArguments, SessionsArguments, SessionsCommand, UserArguments, UserCommand,
+};
 
 /// A portal where people sign in, on one SQLite file or on PostgreSQL
 ///
@@ -63,7 +69,11 @@ pub(crate) struct AuditFiles {
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Create an account with the role `admin`, and exit
+    /// Administer accounts, as the operator
+    User(UserArguments),
+    /// List and end sessions, as the operator
+    Sessions(SessionsArguments),
+    /// Create an account with the role `admin`: `user create NAME --role admin`
     CreateAdmin {
         /// The name to sign in with
         name: String,
@@ -71,7 +81,7 @@ pub(crate) enum Command {
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Remove all locks of a user's login, and exit
+    /// Remove all locks of a user's login: `user unlock`
     Unlock {
         /// The name to sign in with
         name: String,
@@ -79,7 +89,7 @@ pub(crate) enum Command {
         #[arg(long)]
         device: bool,
     },
-    /// End the sessions of users, revoke their refresh tokens, and exit
+    /// End the sessions of all users, and revoke their refresh tokens: `sessions end --all`
     ///
     /// Run it after a backup was restored, before the portal starts: the backup has sessions that
     /// ended after it was made.
@@ -93,40 +103,9 @@ pub(crate) enum Command {
         /// The file, which must not exist
         file: PathBuf,
     },
-    /// Create accounts
-    #[command(subcommand)]
-    User(UserCommand),
     /// Verify the audit log, or prove what is in it
     #[command(subcommand)]
     Audit(AuditCommand),
-}
-
-#[derive(clap::Subcommand)]
-pub(crate) enum UserCommand {
-    #[allow(clippy::doc_markdown, reason = "clap prints it as it is")]
-    /// Create the accounts of another system, with the hashes of their passwords
-    ///
-    /// Each line of the file is a JSON object: username, password_hash, and optionally roles (by
-    /// default user), disabled, must_change_password, display_name, email, email_verified and
-    /// attributes. Hashes are bcrypt, PBKDF2, scrypt or Argon2id; the first sign-in replaces them.
-    /// Accounts that exist are left as they are, so an interrupted import is run again. The exit code
-    /// is 3 if lines were rejected, which are printed with the reason.
-    Import(ImportArguments),
-}
-
-#[derive(clap::Args)]
-pub(crate) struct ImportArguments {
-    /// The file, or `-` for standard input
-    pub(crate) file: PathBuf,
-    /// Check each line, and create no accounts
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Also create accounts with the role of an administrator
-    #[arg(long)]
-    pub(crate) allow_admins: bool,
-    /// Print the report as lines of JSON
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(clap::Subcommand)]
@@ -243,6 +222,14 @@ pub(crate) enum AuditCommand {
 }
 
 const EXAMPLES: &str = "\
+Exit codes:
+  0  done
+  1  failed, or a check failed
+  2  the command line is malformed
+  3  the rules of accounts reject the change, or lines of an import are rejected
+  4  no such account or session
+  5  the database cannot be reached
+
 Examples:
   Try it:
     portal --demo
@@ -251,18 +238,25 @@ Examples:
     portal create-admin alice
     portal --listen 127.0.0.1:8080
 
+  Invite bob, who sets his password with the code that is printed, and list all accounts:
+    portal user create bob --code
+    portal user list
+
   Let alice sign in again after too many wrong passwords, also while the portal runs:
-    portal unlock alice
+    portal user unlock alice
 
   The same, while guessing continues:
-    portal unlock alice --device
+    portal user unlock alice --device
+
+  Let alice set a new password with the code that is printed:
+    portal user reset alice
 
   Check the accounts of another system, and create them:
     portal user import --dry-run users.jsonl
     portal user import users.jsonl
 
   End all sessions, after a backup was restored:
-    portal end-sessions --all
+    portal sessions end --all
 
   Two nodes on one database:
     portal create-keys portal.keys

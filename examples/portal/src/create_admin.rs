@@ -21,7 +21,7 @@ pub(crate) async fn run(
     password_stdin: bool,
 ) -> Result<(), BoxError> {
     let service = Service::open_for_command(database, audit).await?;
-    let password = if password_stdin { read_password()? } else { prompt_for_password()? };
+    let password = read(password_stdin)?;
     let outcome = create(&service, name, password).await;
     service.close(None).await;
     outcome?;
@@ -45,6 +45,11 @@ pub(crate) async fn create(
         }
         Err(other) => Err(other.into()),
     }
+}
+
+/// Reads a password from standard input, or prompts for it.
+pub(crate) fn read(from_stdin: bool) -> Result<SecretString, BoxError> {
+    if from_stdin { read_password() } else { prompt_for_password() }
 }
 
 fn read_password() -> Result<SecretString, BoxError> {

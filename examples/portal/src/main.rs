@@ -9,15 +9,19 @@ mod audit_archive;
 mod create_admin;
 mod database;
 mod end_sessions;
+mod exit;
 mod limits;
 mod metrics;
+mod output;
 mod page;
 mod routes;
 mod service;
 mod session_cache;
+mod sessions;
 mod setting_text;
 mod settings;
 mod unlock;
+mod user;
 mod user_import;
 mod vault;
 mod vault_client;
@@ -30,7 +34,7 @@ use clap::Parser as _;
 use http_guard::log;
 use tokio::runtime::Runtime;
 
-use crate::arguments::{Arguments, Command, UserCommand};
+use crate::arguments::{Arguments, Command};
 use crate::service::KeyFiles;
 use crate::settings::LogFormat;
 
@@ -49,7 +53,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // If standard error is closed, the exit code remains.
             drop(writeln!(io::stderr(), "error: {error}"));
-            ExitCode::FAILURE
+            exit::code(&error)
         }
     }
 }
@@ -72,10 +76,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode, BoxError> {
             unlock::run(&database, &audit, &name, device).await
         }
         Some(Command::EndSessions { .. }) => end_sessions::run(&database, &audit).await,
+        Some(Command::User(arguments)) => return user::run(&database, &audit, arguments).await,
+        Some(Command::Sessions(arguments)) => sessions::run(&database, &audit, arguments).await,
         Some(Command::CreateKeys { file }) => service::create_keys(&file),
-        Some(Command::User(UserCommand::Import(arguments))) => {
-            return user_import::run(&database, &audit, &arguments).await;
-        }
         Some(Command::Audit(command)) => audit::run(&database, &audit, command).await,
         None => service::run(&database, KeyFiles { keys, audit }, &settings, demo).await,
     };

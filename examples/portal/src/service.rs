@@ -128,13 +128,15 @@ async fn start(
 }
 
 impl Service {
-    /// Opens the database for a command that signs no access tokens.
+    /// Opens the database for a command that signs no access tokens. The operator is the actor.
     pub(crate) async fn open_for_command(
         location: &Location,
         audit: &AuditFiles,
     ) -> Result<Self, BoxError> {
         let keys = Arc::new(KeyRing::new([SigningKey::generate()?])?);
-        Self::open(location, keys, location.audit_key(audit)?, &Settings::default()).await
+        let audit_key = location.audit_key(audit)?;
+        let service = Self::open(location, keys, audit_key, &Settings::default()).await?;
+        Ok(Self { accounts: service.accounts.for_operator(), ..service })
     }
 
     /// Opens the database.

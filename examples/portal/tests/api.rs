@@ -40,6 +40,7 @@ mod api {
     mod sessions;
     mod settings_file;
     mod shared_limits;
+    pub(crate) mod user_command;
     pub(crate) mod user_import;
     mod workloads;
 }

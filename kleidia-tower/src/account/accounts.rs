@@ -3,6 +3,7 @@
 mod factor_settings;
 mod hook_calls;
 mod layers;
+mod operator;
 
 use std::fmt;
 use std::sync::{Arc, Once};
@@ -15,7 +16,7 @@ use self::hook_calls::HookCalls;
 use super::code_delivery::RecoveryRequests;
 use super::{AccountError, AccountSettings, CodeDelivery, FactorSettings};
 use crate::access_token::{Claims, ExtraClaims, KeyProvider, KeyRing, issue};
-use crate::audit::{AuditEvent, AuditSinks, AuditTrail, EventKind, Outcome};
+use crate::audit::{AuditEvent, AuditIdentity, AuditSinks, AuditTrail, EventKind, Outcome};
 use crate::lockout::AttemptRecord;
 use crate::opaque_token::OpaqueToken;
 use crate::password::{BreachedPasswords, PasswordHasher};
@@ -96,6 +97,8 @@ struct Inner {
     recovery_requests: Option<RecoveryRequests>,
     hooks: HookCalls,
     logs_unknown_address: Arc<Once>,
+    /// The actor of changes that no principal makes.
+    operator: Option<AuditIdentity>,
     last_seen: LastSeenWriter,
     streams: SessionStreams,
 }
@@ -143,6 +146,7 @@ impl Accounts {
             policy: Arc::new(Policy::default()),
             recovery_requests: None,
             hooks: HookCalls::default(),
+            operator: None,
             logs_unknown_address: Arc::new(Once::new()),
         }))
     }
@@ -271,15 +275,6 @@ impl Accounts {
         let error = AccountError::ClientAddressUnknown;
         self.0.logs_unknown_address.call_once(|| log_unknown_address(&error));
         Err(error)
-    }
-
-    /// The context of a change; without an actor, the affected user is the actor.
-    pub(super) fn change(
-        &self,
-        client: ClientInfo,
-        actor: Option<&Principal>,
-    ) -> Result<ChangeContext, AccountError> {
-        Ok(ChangeContext { at: self.now()?, client, actor: actor.map(Principal::audit_identity) })
     }
 
     /// Sends committed records to the sinks.

@@ -8,9 +8,9 @@ use secrecy::SecretString;
 use super::{Account, AccountChangeError, AccountError, AccountUpdate, Accounts, NewUser};
 use crate::audit::{AuditEvent, AuditQuery, AuditRecord, EventKind, Reason};
 use crate::rbac::{Denial, Policy, RoleChangeError, RoleName, RoleRules};
-use crate::session::{EndReason, SessionSelector};
+use crate::session::{EndReason, SessionLookup, SessionSelector};
 use crate::telemetry::log_unavailable;
-use crate::{ClientInfo, Principal, RequestInfo, UserId};
+use crate::{ClientInfo, Principal, RequestInfo, SessionId, UserId};
 
 /// These operations check the [rules for roles](RoleRules), but no other permissions;
 /// [`RbacLayer`](crate::rbac::RbacLayer) does.
@@ -57,9 +57,9 @@ impl Accounts {
     }
 
     /// Disables or enables an account, or changes its roles, as one change. Disabling ends all
-    /// sessions of the user. `request` is as for [`create_user`](Self::create_user).
+    /// sessions of the user. `actor` and `request` are as for [`create_user`](Self::create_user).
     ///
-    /// The `actor` needs `roles:assign` to change roles, and cannot assign a role that grants more
+    /// An `actor` needs `roles:assign` to change roles, and cannot assign a role that grants more
     /// than the actor has. To enable an account, the actor needs what creating it with its roles
     /// needs. The last enabled administrator is neither disabled nor loses the role. A
     /// denial is recorded as `permission.denied`.
@@ -68,22 +68,22 @@ impl Accounts {
     /// [`AccountError::UserNotFound`], [`AccountError::RoleChange`], and server errors.
     pub async fn update_user(
         &self,
-        actor: &Principal,
+        actor: Option<&Principal>,
         id: UserId,
         update: AccountUpdate,
         request: impl Into<RequestInfo>,
     ) -> Result<Arc<Account>, AccountError> {
         let request = request.into();
-        let rules = self.role_rules(Some(actor)).await?;
+        let rules = self.role_rules(actor).await?;
         // The store checks this again, but denials should not wait for its writer.
         let before = self.require_account(id).await?;
         let after = update.apply_to(&before);
-        if let Err(error) = rules.check_change(find_account(actor), &before, &after) {
-            return Err(self.role_change_rejected(Some(actor), request, error));
+        if let Err(error) = rules.check_change(actor.and_then(find_account), &before, &after) {
+            return Err(self.role_change_rejected(actor, request, error));
         }
-        let change = self.change(request.client.clone(), Some(actor))?;
+        let change = self.change(request.client.clone(), actor)?;
         let updated = self.store().update_account(id, update, &rules, &change).await?;
-        self.changed_account(Some(actor), request, self.publish(updated))
+        self.changed_account(actor, request, self.publish(updated))
     }
 
     /// Records that a principal was denied a request.
@@ -157,21 +157,42 @@ impl Accounts {
         Ok(())
     }
 
-    /// Ends all sessions of a user.
+    /// Ends all sessions of a user, and returns the ids of those that were active. `actor` is as for
+    /// [`create_user`](Self::create_user).
     ///
     /// # Errors
     /// [`AccountError::UserNotFound`], and server errors.
     pub async fn end_user_sessions(
         &self,
-        actor: &Principal,
+        actor: Option<&Principal>,
         id: UserId,
         client: ClientInfo,
-    ) -> Result<(), AccountError> {
+    ) -> Result<Vec<SessionId>, AccountError> {
         self.require_account(id).await?;
-        let change = self.change(client, Some(actor))?;
+        let change = self.change(client, actor)?;
         let which = SessionSelector::All { user: id };
-        self.publish(self.store().end_sessions(which, EndReason::RevokedByAdmin, &change).await?);
-        Ok(())
+        let ended = self.store().end_sessions(which, EndReason::RevokedByAdmin, &change);
+        Ok(self.publish(ended.await?))
+    }
+
+    /// Ends one session of any user. If it has expired and a refresh has opened another one in its
+    /// place, it ends that one. `actor` is as for [`create_user`](Self::create_user).
+    ///
+    /// # Errors
+    /// [`AccountError::SessionNotFound`] if there is no such active session, and server errors.
+    pub async fn revoke_session(
+        &self,
+        actor: Option<&Principal>,
+        session: SessionId,
+        client: ClientInfo,
+    ) -> Result<Arc<Account>, AccountError> {
+        let found = self.store().session(SessionLookup::Id(session)).await?;
+        let view = found.ok_or(AccountError::SessionNotFound)?;
+        let change = self.change(client, actor)?;
+        let which = SessionSelector::One { user: view.account.id, session };
+        let ended = self.store().end_sessions(which, EndReason::RevokedByAdmin, &change);
+        let ended = self.publish(ended.await?);
+        if ended.is_empty() { Err(AccountError::SessionNotFound) } else { Ok(view.account) }
     }
 
     /// Returns at most `limit` accounts with ids greater than `after`, ordered by id.

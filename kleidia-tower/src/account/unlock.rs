@@ -41,7 +41,11 @@ impl Accounts {
         Ok(token.to_text())
     }
 
-    pub(super) async fn find_by_name(&self, name: &str) -> Result<Arc<Account>, AccountError> {
+    /// Returns the account with this name, for an operator who has no session.
+    ///
+    /// # Errors
+    /// [`AccountError::InvalidUserName`], [`AccountError::UserNotFound`], and server errors.
+    pub async fn find_by_name(&self, name: &str) -> Result<Arc<Account>, AccountError> {
         let name: UserName = name.parse()?;
         let found = self.store().account_with_password(AccountLookup::Name(&name)).await?;
         found.map(|(account, _)| account).ok_or(AccountError::UserNotFound)

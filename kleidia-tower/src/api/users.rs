@@ -129,7 +129,7 @@ pub(super) async fn update(
     let roles = body.roles.as_deref().map(role_names).transpose()?;
     let update = AccountUpdate { is_disabled: body.disabled, roles };
     let client = request.client.clone();
-    let updated = accounts.update_user(&actor, id, update, request).await;
+    let updated = accounts.update_user(Some(&actor), id, update, request).await;
     let mut updated = updated.map_err(|error| name_roles(error, body.roles.as_deref()))?;
     if body.must_change_password {
         updated = accounts.require_password_change(Some(&actor), id, client).await?;
@@ -153,7 +153,7 @@ pub(super) async fn end_sessions(
     client: ClientInfo,
     PathId(id): PathId<UserId>,
 ) -> Result<StatusCode, ApiRejection> {
-    accounts.end_user_sessions(&actor, id, client).await?;
+    accounts.end_user_sessions(Some(&actor), id, client).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -32,9 +32,9 @@ pub struct AuditEvent {
 /// An account or a workload, as the audit log names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AuditIdentity {
-    /// The id of the account; `None` for workloads.
+    /// The id of the account; `None` for workloads and the operator.
     pub id: Option<UserId>,
-    /// The user name of the account, or the subject of the workload.
+    /// The user name of the account, the subject of the workload, or `operator`.
     pub name: String,
 }
 
@@ -143,6 +143,13 @@ impl AuditIdentity {
     #[must_use]
     pub fn account(id: UserId, name: &UserName) -> Self {
         Self { id: Some(id), name: name.to_string() }
+    }
+
+    /// Returns the identity of an operator, who runs commands on a machine of the service. Unlike an
+    /// account of this name, it has no id.
+    #[must_use]
+    pub fn operator() -> Self {
+        Self { id: None, name: "operator".to_owned() }
     }
 }
 

@@ -97,11 +97,12 @@ async fn changes_by_admins_record_the_actor() {
     let roles = BTreeSet::from([RoleName::admin(), RoleName::user()]);
     let update = AccountUpdate { is_disabled: Some(true), roles: Some(roles.clone()) };
     let id = service.alice.id;
-    let updated = service.accounts.update_user(&admin, id, update.clone(), at("")).await.unwrap();
+    let updated =
+        service.accounts.update_user(Some(&admin), id, update.clone(), at("")).await.unwrap();
     assert_eq!((updated.is_disabled, &updated.roles), (true, &roles));
     assert_eq!(service.authenticate(&alice.access_token).await, "account_disabled");
     // Repeating the update changes nothing, and is not recorded.
-    service.accounts.update_user(&admin, id, update, at("")).await.unwrap();
+    service.accounts.update_user(Some(&admin), id, update, at("")).await.unwrap();
     for (kind, reason) in [
         (EventKind::UserDisabled, None),
         (EventKind::RoleChanged, Some("user -> admin,user")),
@@ -136,7 +137,7 @@ async fn admin_ends_all_sessions_of_a_user() {
     let service = Service::new().await;
     let (admin, id) = (service.admin().await, service.alice.id);
     let alice = [service.alice().await, service.alice().await];
-    service.accounts.end_user_sessions(&admin, id, at("")).await.unwrap();
+    service.accounts.end_user_sessions(Some(&admin), id, at("")).await.unwrap();
     for tokens in alice {
         assert_eq!(service.authenticate(&tokens.access_token).await, "session_expired");
         assert_eq!(code(service.refresh(&tokens.refresh_token).await), "refresh_invalid");
@@ -154,9 +155,12 @@ async fn unknown_user_is_not_found() {
     let (accounts, admin) = (&service.accounts, service.admin().await);
     let update = AccountUpdate { is_disabled: Some(true), roles: None };
     let unknown = kleidia_tower::UserId::new(99);
-    assert_eq!(code(accounts.update_user(&admin, unknown, update, at("")).await), "not_found");
+    assert_eq!(
+        code(accounts.update_user(Some(&admin), unknown, update, at("")).await),
+        "not_found"
+    );
     assert_eq!(code(accounts.unlock(&admin, unknown, at("")).await), "not_found");
-    assert_eq!(code(accounts.end_user_sessions(&admin, unknown, at("")).await), "not_found");
+    assert_eq!(code(accounts.end_user_sessions(Some(&admin), unknown, at("")).await), "not_found");
     assert!(accounts.user(unknown).await.unwrap().is_none());
 }
 
@@ -201,7 +205,7 @@ async fn roles_are_assigned_under_the_rules() {
     let change = async |role: &str| {
         let roles = Some([role.parse().unwrap()].into());
         let update = AccountUpdate { is_disabled: None, roles };
-        code(accounts.update_user(&admin, id, update, at("192.0.2.200")).await)
+        code(accounts.update_user(Some(&admin), id, update, at("192.0.2.200")).await)
     };
     assert_eq!(change("ghost").await, "malformed_request");
     assert_eq!(change("admin").await, "ok");
@@ -209,7 +213,7 @@ async fn roles_are_assigned_under_the_rules() {
     let root = admin.user_id().unwrap();
     let update = AccountUpdate { is_disabled: Some(true), roles: None };
     let alice = service.principal("alice").await;
-    assert_eq!(code(accounts.update_user(&alice, root, update.clone(), at("")).await), "ok");
+    assert_eq!(code(accounts.update_user(Some(&alice), root, update.clone(), at("")).await), "ok");
     assert_eq!(change("user").await, "permission_denied");
     let denied = service.records(Some(EventKind::PermissionDenied)).await;
     let [record] = &denied[..] else { panic!("{} records", denied.len()) };
@@ -217,5 +221,5 @@ async fn roles_are_assigned_under_the_rules() {
     assert_eq!(record.session, admin.session_id());
     assert_eq!(record.reason.as_deref(), Some("missing permission roles:assign"));
     assert_eq!(record.client, at("192.0.2.200"));
-    assert_eq!(code(accounts.update_user(&alice, id, update, at("")).await), "last_admin");
+    assert_eq!(code(accounts.update_user(Some(&alice), id, update, at("")).await), "last_admin");
 }

@@ -102,7 +102,7 @@ async fn code_ends_when_the_account_is_disabled() {
     let issued = service.issue(service.alice.id).await;
     for is_disabled in [true, false] {
         let update = AccountUpdate { is_disabled: Some(is_disabled), roles: None };
-        service.accounts.update_user(&root, service.alice.id, update, at("")).await.unwrap();
+        service.accounts.update_user(Some(&root), service.alice.id, update, at("")).await.unwrap();
         assert_eq!(service.recover(&issued, None, NEW).await, "code_invalid");
         let again =
             service.accounts.issue_recovery_code(Some(&root), service.alice.id, at("")).await;

@@ -50,7 +50,7 @@ impl Event {
             Self::LogoutEverywhere => accounts.log_out_everywhere(view, here).await.unwrap(),
             Self::RevokedByAdmin => {
                 let root = fixture.principal("root").await;
-                accounts.end_user_sessions(&root, id, here).await.unwrap();
+                accounts.end_user_sessions(Some(&root), id, here).await.unwrap();
             }
             Self::Disabled => fixture.disable(id).await,
             Self::PasswordChanged => {

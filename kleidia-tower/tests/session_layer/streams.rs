@@ -129,7 +129,7 @@ async fn ends_at_once_when_an_admin_ends_it_or_disables_the_account() {
     let (fixture, alice) = fixture().await;
     let (user, root) = (alice.session.account.id, fixture.principal("root").await);
     let stream = Subscription::new(&fixture, &alice).await;
-    fixture.accounts.end_user_sessions(&root, user, here()).await.unwrap();
+    fixture.accounts.end_user_sessions(Some(&root), user, here()).await.unwrap();
     assert_eq!(stream.end().await, ENDED);
     let stream = Subscription::new(&fixture, &fixture.log_in("alice").await).await;
     fixture.disable(user).await;

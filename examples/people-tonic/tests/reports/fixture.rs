@@ -89,7 +89,7 @@ impl Fixture {
         let root = testing::user(self.log_in("root").await.session);
         let update = AccountUpdate { is_disabled: None, roles: Some(BTreeSet::new()) };
         let id = tokens.session.account.id;
-        self.accounts.update_user(&root, id, update, client_info()).await.unwrap();
+        self.accounts.update_user(Some(&root), id, update, client_info()).await.unwrap();
     }
 
     /// Ends the streams of people, as the shutdown of the server does.

@@ -15,29 +15,28 @@ use self::report::Report;
 use crate::BoxError;
 use crate::arguments::{AuditFiles, ImportArguments};
 use crate::database::Location;
+use crate::exit::Exit;
 use crate::service::Service;
 
-/// The exit code if lines were rejected, and all others are imported.
-const REJECTED: u8 = 3;
-
-/// Imports the lines of the file. Accounts that are there already are left as they are, so an
+/// Imports the lines of the file; [`Exit::Rejected`] if some were rejected. Accounts that are there already are left as they are, so an
 /// interrupted import is run again.
 pub(crate) async fn run(
     database: &Location,
     audit: &AuditFiles,
     arguments: &ImportArguments,
+    is_json: bool,
 ) -> Result<ExitCode, BoxError> {
     let (input, octets) = open(&arguments.file)?;
     if arguments.dry_run {
         database.require()?;
     }
     let service = Service::open_for_command(database, audit).await?;
-    let mut report = Report::new(octets, arguments.json, arguments.dry_run);
+    let mut report = Report::new(octets, is_json, arguments.dry_run);
     let outcome = import(&service, Lines::new(BufReader::new(input)), arguments, &mut report).await;
     service.close(None).await;
     report.finish(outcome.is_ok())?;
     outcome?;
-    Ok(if report.rejected() > 0 { ExitCode::from(REJECTED) } else { ExitCode::SUCCESS })
+    Ok(if report.rejected() > 0 { Exit::Rejected.into() } else { ExitCode::SUCCESS })
 }
 
 /// Opens the file, or standard input for `-`, and returns its length if it is known.

@@ -195,7 +195,7 @@ pub(crate) async fn check_end_of_all_sessions(portal: &Portal, database: &Path, 
     let admin = portal.log_in_admin().await;
     let ended = portal.audit(&admin, "event=session.ended").await;
     let ended = ended.iter().map(|record| (&record["reason"], &record["actor"]));
-    let expected = (&json!("revoked-by-admin"), &json!(null));
+    let expected = (&json!("revoked-by-admin"), &json!("operator"));
     assert_eq!(ended.collect::<Vec<_>>(), [expected; 2]);
 }
 

@@ -250,6 +250,7 @@ pub(crate) fn command_without_database(arguments: &[&str]) -> Command {
 /// Runs a command with a line on its standard input.
 pub(crate) fn output_with_input(mut command: Command, line: &str) -> Output {
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-    writeln!(child.stdin.take().unwrap(), "{line}").unwrap();
+    // A command that fails before it reads may be gone.
+    drop(writeln!(child.stdin.take().unwrap(), "{line}"));
     child.wait_with_output().unwrap()
 }

@@ -6,6 +6,7 @@ mod crashes;
 mod live_events;
 mod load;
 mod sessions;
+mod user_command;
 mod user_import;
 mod vault;
 
