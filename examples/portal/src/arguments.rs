@@ -1,5 +1,6 @@
 //! The command line.
 
+mod keys;
 mod user;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use kleidia_tower::audit::AuditVerifierKey;
 use crate::database::Location;
 use crate::settings::Settings;
 
+pub(crate) use self::keys::{KeysArguments, KeysCommand};
 pub(crate) use self::user::{
     ImportArguments, SessionsArguments, SessionsCommand, UserArguments, UserCommand,
 };
@@ -30,7 +32,7 @@ pub(crate) struct Arguments {
     /// PostgreSQL the file must exist: `portal create-keys` creates one. With a database file, it is
     /// created if it is missing [default: next to the database file, with the ending .keys, or the
     /// keys in Vault]
-    #[arg(long, value_name = "FILE", env = "KEYS_FILE")]
+    #[arg(long, global = true, value_name = "FILE", env = "KEYS_FILE")]
     pub(crate) keys: Option<PathBuf>,
 
     #[command(flatten)]
@@ -103,6 +105,8 @@ pub(crate) enum Command {
         /// The file, which must not exist
         file: PathBuf,
     },
+    /// List and rotate the keys of access tokens in a file
+    Keys(KeysArguments),
     /// Verify the audit log, or prove what is in it
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -226,7 +230,7 @@ Exit codes:
   0  done
   1  failed, or a check failed
   2  the command line is malformed
-  3  the rules of accounts reject the change, or lines of an import are rejected
+  3  the rules of accounts or of keys reject the change, or lines of an import are rejected
   4  no such account or session
   5  the database cannot be reached
 
@@ -257,6 +261,9 @@ Examples:
 
   End all sessions, after a backup was restored:
     portal sessions end --all
+
+  Sign access tokens with a new key, also while the portal runs:
+    portal keys rotate
 
   Two nodes on one database:
     portal create-keys portal.keys

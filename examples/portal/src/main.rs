@@ -10,6 +10,7 @@ mod create_admin;
 mod database;
 mod end_sessions;
 mod exit;
+mod keys;
 mod limits;
 mod metrics;
 mod output;
@@ -78,6 +79,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, BoxError> {
         Some(Command::EndSessions { .. }) => end_sessions::run(&database, &audit).await,
         Some(Command::User(arguments)) => return user::run(&database, &audit, arguments).await,
         Some(Command::Sessions(arguments)) => sessions::run(&database, &audit, arguments).await,
+        Some(Command::Keys(arguments)) => keys::run(&database, keys, &settings, arguments),
         Some(Command::CreateKeys { file }) => service::create_keys(&file),
         Some(Command::Audit(command)) => audit::run(&database, &audit, command).await,
         None => service::run(&database, KeyFiles { keys, audit }, &settings, demo).await,

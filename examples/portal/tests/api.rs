@@ -24,6 +24,7 @@ mod api {
     mod command_line;
     mod devices;
     pub(crate) mod event_stream;
+    pub(crate) mod keys_command;
     mod live_events;
     mod lockout;
     mod login;

@@ -25,7 +25,7 @@ use crate::rbac::{Policy, PolicyProvider};
 use crate::session::{LastSeenWriter, SessionStreams, SessionView, streams};
 use crate::store::{ChangeContext, Committed, Store};
 use crate::telemetry::log_unknown_address;
-use crate::{ClientInfo, Clock, Principal, SystemClock, Timestamp, UserId, time};
+use crate::{ClientInfo, Clock, SystemClock, Timestamp, UserId, time};
 
 /// The accounts of a service: login, refresh, logout, password changes, and administration.
 ///

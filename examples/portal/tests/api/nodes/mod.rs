@@ -3,6 +3,7 @@
 mod cached_sessions;
 mod command_line;
 mod crashes;
+mod keys_command;
 mod live_events;
 mod load;
 mod sessions;
