@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use kleidia_tower::audit::AuditVerifierKey;
 
 use crate::database::Location;
+use crate::mail::MailArguments;
 use crate::settings::Settings;
 
 pub(crate) use self::keys::{KeysArguments, KeysCommand};
@@ -48,6 +49,9 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     pub(crate) settings: Settings,
+
+    #[command(flatten)]
+    pub(crate) mail: MailArguments,
 
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

@@ -12,6 +12,7 @@ mod end_sessions;
 mod exit;
 mod keys;
 mod limits;
+mod mail;
 mod metrics;
 mod output;
 mod page;
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<ExitCode, BoxError> {
-    let Arguments { database, keys, audit, config, demo, mut settings, command } = arguments;
+    let Arguments { database, keys, audit, config, demo, mut settings, mail, command } = arguments;
     if let Some(path) = config {
         settings = settings.or_file(&path)?;
     }
@@ -82,7 +83,10 @@ async fn run(arguments: Arguments) -> Result<ExitCode, BoxError> {
         Some(Command::Keys(arguments)) => keys::run(&database, keys, &settings, arguments),
         Some(Command::CreateKeys { file }) => service::create_keys(&file),
         Some(Command::Audit(command)) => audit::run(&database, &audit, command).await,
-        None => service::run(&database, KeyFiles { keys, audit }, &settings, demo).await,
+        None => {
+            let mail = mail.delivery()?;
+            service::run(&database, KeyFiles { keys, audit }, &settings, mail, demo).await
+        }
     };
     done.map(|()| ExitCode::SUCCESS)
 }

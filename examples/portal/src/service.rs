@@ -13,7 +13,7 @@ use http_guard::serve::{Server, shutdown_signal};
 use http_guard::{log, log_text};
 use kleidia_tower::SettingError;
 use kleidia_tower::access_token::{KeyFile, KeyFileError, KeyProvider, KeyRing, SigningKey};
-use kleidia_tower::account::{AccountLookup, AccountSettings, Accounts};
+use kleidia_tower::account::{AccountLookup, AccountSettings, Accounts, SmtpDelivery};
 use kleidia_tower::api::Api;
 use kleidia_tower::audit::{AuditKeyFiles, AuditSinks, RejectionLimits, TracingSink};
 use kleidia_tower::lockout::LockoutPolicy;
@@ -61,6 +61,7 @@ pub(crate) async fn run(
     location: &Location,
     files: KeyFiles,
     settings: &Settings,
+    mail: Option<SmtpDelivery>,
     demo: bool,
 ) -> Result<(), BoxError> {
     let mut shutdown = pin!(shutdown_signal()?);
@@ -69,7 +70,9 @@ pub(crate) async fn run(
     let metrics = Metrics::start(settings.metrics).await?;
     // A server that does not respond must not delay the end.
     let service = tokio::select! {
-        service = start(location, files, settings, demo, limits.as_ref()) => service?,
+        service = start(location, files, settings, demo, limits.as_ref()) => {
+            service?.with_mail(mail)
+        }
         () = &mut shutdown => {
             tracing::info!("stopped before the start was complete");
             return Ok(());
@@ -137,6 +140,14 @@ impl Service {
         let audit_key = location.audit_key(audit)?;
         let service = Self::open(location, keys, audit_key, &Settings::default()).await?;
         Ok(Self { accounts: service.accounts.for_operator(), ..service })
+    }
+
+    /// Sends one-time codes by mail.
+    fn with_mail(self, mail: Option<SmtpDelivery>) -> Self {
+        match mail {
+            Some(mail) => Self { accounts: self.accounts.with_code_delivery(mail), ..self },
+            None => self,
+        }
     }
 
     /// Opens the database.

@@ -28,6 +28,7 @@ mod api {
     mod live_events;
     mod lockout;
     mod login;
+    mod mail;
     mod metrics;
     mod nodes;
     mod password;

@@ -243,6 +243,9 @@ pub(crate) fn command_without_database(arguments: &[&str]) -> Command {
         command.env_remove(variable);
     }
     command.env_remove("AUDIT_CHECKPOINT_FILE");
+    for variable in ["URL", "FROM", "USER", "PASSWORD", "PASSWORD_FILE", "CA_FILE"] {
+        command.env_remove(format!("SMTP_{variable}"));
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
