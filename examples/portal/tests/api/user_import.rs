@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -105,4 +105,35 @@ fn fails_without_a_file_or_a_database() {
     // A new database is created, as by `create-admin`.
     let created = import(&database.path(), &[account("ann")], &[]);
     check(&created, 0, &["1 created, 0 unchanged, 0 changed, 0 rejected"]);
+}
+
+/// Runs its arguments on a pseudo-terminal with 100 columns, and copies what it shows.
+const PTY: &str = r#"
+import os, pty, sys
+words = ["sh", "-c", 'stty cols 100 rows 30; exec "$@"', "sh"] + sys.argv[1:]
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(words)))
+"#;
+
+#[test]
+fn dry_run_on_a_terminal_shows_progress_and_creates_nothing() {
+    let database = TempDatabase::with_admin();
+    let mut lines: Vec<_> = (0..3000).map(|number| account(&format!("user{number}"))).collect();
+    lines[1500] = account("root");
+    let file = database.file("users.jsonl");
+    fs::write(&file, lines.join("\n")).unwrap();
+    let portal = command(&database.path(), &["user", "import", "--dry-run"]);
+    let mut terminal = Command::new("/usr/bin/python3");
+    terminal.args(["-c", PTY]).arg(portal.get_program()).args(portal.get_args()).arg(&file);
+    let output = terminal.stdin(Stdio::null()).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{shown}");
+    // The bar has the octets, and is drawn again in its line.
+    assert!(shown.contains(" left: ") && shown.contains("iB/"), "{shown}");
+    assert!(shown.contains("\r\u{1b}[2K"), "{shown:?}");
+    let taken = "line 1501: name_taken: another account has the user name, or had it\r\n";
+    assert!(shown.contains(taken), "{shown}");
+    let summary = "dry run: 2999 created, 0 unchanged, 0 changed, 1 rejected\r\n";
+    assert!(shown.ends_with(summary), "{shown}");
+    let listed = command(&database.path(), &["user", "list", "--json"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 1, "only the admin");
 }
