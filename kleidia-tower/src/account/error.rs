@@ -58,8 +58,8 @@ pub enum AccountError {
     /// The session has to be authenticated further first. A denial is recorded.
     #[error(transparent)]
     StepUp(StepUp),
-    /// The one-time password or the recovery code is wrong or was used before, or its verification
-    /// is locked.
+    /// The one-time password, the recovery code or the passkey is wrong or was used before, or its
+    /// verification is locked.
     #[error("wrong factor, or factors locked")]
     FactorRejected,
     /// The enrolment or the ceremony of a factor is unknown, finished or expired.
@@ -74,6 +74,9 @@ pub enum AccountError {
     /// The user has no factor with this id.
     #[error("factor not found")]
     FactorNotFound,
+    /// The service has no settings for passkeys.
+    #[error("passkeys unsupported")]
+    PasskeysUnsupported,
     /// The principal may not remove the factors of this account. A denial is recorded.
     #[error(transparent)]
     FactorsNotRemovable(Denial),
@@ -240,7 +243,8 @@ impl From<AccountError> for Rejection {
             AccountError::FactorKeyUnavailable => Self::Unavailable("key of a factor unavailable"),
             AccountError::UserNotFound
             | AccountError::SessionNotFound
-            | AccountError::FactorNotFound => Self::NotFound,
+            | AccountError::FactorNotFound
+            | AccountError::PasskeysUnsupported => Self::NotFound,
             AccountError::Busy => Self::Busy,
             AccountError::Store(error) => Self::from(error),
             AccountError::Keys(error) => Self::KeysUnavailable(error),

@@ -44,6 +44,8 @@ pub use factors::TotpEnrolment;
 pub use factors::{
     FactorKey, FactorKeyError, FactorSettings, FactorSummary, PresentedFactor, RecoveryCodes,
 };
+#[cfg(feature = "passkeys")]
+pub use factors::{PasskeyCeremony, PasskeySettings, PasskeySettingsError};
 pub use hooks::{
     AccessTokenContext, AccountHooks, HookDenial, HookError, LoginContext, NewAccountContext,
     PasswordChangeContext,

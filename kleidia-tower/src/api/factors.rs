@@ -1,5 +1,8 @@
 //! `/session/factors` and `/session/factor`: factors are enrolled, removed, and presented as step-up.
 
+#[cfg(feature = "passkeys")]
+mod passkeys;
+
 use axum::extract::State;
 use axum::routing::{MethodRouter, delete, get, post};
 use axum::{Json, Router};
@@ -10,11 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::body::JsonBody;
 use super::path::PathId;
 use super::rejection::ApiRejection;
-#[cfg(feature = "totp")]
+#[cfg(any(feature = "passkeys", feature = "totp"))]
 use crate::InvalidField;
-use crate::account::{Accounts, FactorSummary, PresentedFactor};
+#[cfg(any(feature = "passkeys", feature = "totp"))]
+use crate::account::FactorLabel;
 #[cfg(feature = "totp")]
-use crate::account::{FactorLabel, TotpEnrolment};
+use crate::account::TotpEnrolment;
+use crate::account::{Accounts, FactorSummary, PresentedFactor};
 use crate::rate_limit::RateLimitLayer;
 use crate::session::{AuthMethod, Session, SessionView};
 use crate::{ClientInfo, FactorId, Principal, Rejection, RequestInfo, UserId};
@@ -80,6 +85,8 @@ struct PresentBody {
     #[cfg(feature = "totp")]
     totp: Option<SecretString>,
     recovery_code: Option<SecretString>,
+    #[cfg(feature = "passkeys")]
+    passkey: Option<passkeys::Assertion>,
 }
 
 /// Returns the routes of a user. `session` authenticates the user, and does not need a second factor.
@@ -97,6 +104,11 @@ pub(super) fn routes(
     let router = router
         .route("/session/factors/totp", session(post(enrol_totp)))
         .route("/session/factors/totp/confirm", limited(post(confirm_totp)));
+    #[cfg(feature = "passkeys")]
+    let router = router
+        .route("/session/factor/passkey", limited(post(passkeys::begin_step_up)))
+        .route("/session/factors/passkeys", session(post(passkeys::enrol)))
+        .route("/session/factors/passkeys/confirm", limited(post(passkeys::confirm)));
     router
 }
 
@@ -167,12 +179,17 @@ async fn confirm_totp(
     request: RequestInfo,
     JsonBody(ConfirmBody { enrolment, totp, label }): JsonBody<ConfirmBody>,
 ) -> Result<(StatusCode, Json<FactorResponse>), ApiRejection> {
-    let label = label.parse::<FactorLabel>().map_err(|_| {
-        let detail = "A label has at most 64 visible characters";
-        Rejection::InvalidFields(vec![InvalidField::new("label", "invalid", detail)])
-    })?;
+    let label = parse_label(&label)?;
     let factor = accounts.confirm_totp(&view, &enrolment, &totp, label, request).await?;
     Ok((StatusCode::CREATED, Json(factor.into())))
+}
+
+#[cfg(any(feature = "passkeys", feature = "totp"))]
+fn parse_label(label: &str) -> Result<FactorLabel, Rejection> {
+    label.parse().map_err(|_| {
+        let detail = "A label has at most 64 visible characters";
+        Rejection::InvalidFields(vec![InvalidField::new("label", "invalid", detail)])
+    })
 }
 
 async fn list_of_user(
@@ -202,8 +219,14 @@ impl PresentBody {
         let passwords = self.totp.map(PresentedFactor::Totp);
         #[cfg(not(feature = "totp"))]
         let passwords = None;
-        match (passwords, codes) {
-            (Some(presented), None) | (None, Some(presented)) => Ok(presented),
+        #[cfg(feature = "passkeys")]
+        let passkeys = self.passkey.map(PresentedFactor::from);
+        #[cfg(not(feature = "passkeys"))]
+        let passkeys = None;
+        match (passwords, codes, passkeys) {
+            (Some(presented), None, None)
+            | (None, Some(presented), None)
+            | (None, None, Some(presented)) => Ok(presented),
             _ => Err(Rejection::MalformedRequest("The body must contain one factor")),
         }
     }

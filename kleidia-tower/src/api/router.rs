@@ -32,7 +32,7 @@ use crate::{HealthError, Rejection, Responder};
 /// | `POST /auth/login`, `/auth/refresh`, `/auth/recover`, `/auth/recovery`, `GET /health` | nothing |
 /// | `POST /auth/logout`, `/auth/logout-all`, `/auth/password` | a session |
 /// | `GET /session`, `GET /session/events`, `DELETE /session/{id}`, `POST /session/{id}/register-agent` | a session; the user's own sessions only |
-/// | `POST /session/factor`, `GET /session/factors` and the routes below it | a session, also without the second factor that the [policy](crate::rbac::Policy::with_second_factor) requires |
+/// | `POST /session/factor`, `GET /session/factors` and the routes below them | a session, also without the second factor that the [policy](crate::rbac::Policy::with_second_factor) requires |
 /// | `GET /whoami` | a user or a workload |
 /// | `GET /users/{id}` | the user's own id, or `users:read` |
 /// | `GET /admin/users`, `POST /admin/users` | `users:read`, `users:create` |

@@ -79,10 +79,8 @@ pub enum Reason {
     Policy(String),
     /// The factor is of this kind.
     Factor(FactorKind),
-    /// A one-time password or a recovery code was wrong, or was used before.
+    /// A one-time password, a recovery code or an assertion of a passkey was wrong, or was used before.
     WrongCode,
-    /// An assertion of a passkey was invalid.
-    WrongAssertion,
     /// The signature counter of a passkey has gone back, so the passkey may have been cloned.
     ClonedPasskey,
     /// A denial was overridden, with the reason that the admin gave.
@@ -164,7 +162,6 @@ impl fmt::Display for Reason {
             Self::Imported { roles } => write!(f, "{IMPORTED}{}", names(roles)),
             Self::Factor(kind) => f.write_str(kind.as_str()),
             Self::WrongCode => f.write_str("wrong-code"),
-            Self::WrongAssertion => f.write_str("wrong-assertion"),
             Self::ClonedPasskey => f.write_str("cloned-passkey"),
             Self::MoreWithinMinute(count) => write!(f, "and {count} more within a minute"),
             Self::Policy(text) | Self::Override(OverrideReason(text)) => f.write_str(text),

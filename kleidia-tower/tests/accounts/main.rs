@@ -12,6 +12,8 @@ mod factors;
 mod imports;
 mod lockout;
 mod order;
+#[cfg(feature = "passkeys")]
+mod passkeys;
 mod passwords;
 mod recovery;
 mod refresh;

@@ -24,7 +24,13 @@ fn password(app: &Totp, steps: u64) -> String {
 }
 
 impl Fixture {
-    async fn json(&self, bearer: &str, method: Method, path: &str, body: &Value) -> (u16, Value) {
+    pub(super) async fn json(
+        &self,
+        bearer: &str,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = Request::builder().method(method).uri(path);
         let request = request.header(AUTHORIZATION, bearer);

@@ -8,6 +8,8 @@ mod events;
 #[cfg(feature = "totp")]
 mod factors;
 mod login_limit;
+#[cfg(all(feature = "passkeys", feature = "totp"))]
+mod passkeys;
 mod recovery;
 mod roles;
 #[allow(dead_code, reason = "shared by several tests")]

@@ -1,6 +1,8 @@
 //! Factors of accounts: enrolment, use as step-up, and removal.
 
 mod factor_key;
+#[cfg(feature = "passkeys")]
+mod passkeys;
 mod recovery_codes;
 mod settings;
 mod step_up;
@@ -15,6 +17,8 @@ use crate::session::SessionView;
 use crate::{FactorId, Principal, RequestInfo, Timestamp, UserId};
 
 pub use factor_key::{FactorKey, FactorKeyError};
+#[cfg(feature = "passkeys")]
+pub use passkeys::{PasskeyCeremony, PasskeySettings, PasskeySettingsError};
 pub use recovery_codes::RecoveryCodes;
 pub use settings::FactorSettings;
 pub use step_up::PresentedFactor;

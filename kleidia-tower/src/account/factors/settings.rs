@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::FactorKey;
+#[cfg(feature = "passkeys")]
+use super::PasskeySettings;
 use crate::SettingError;
 use crate::time::check_seconds;
 
@@ -22,6 +24,8 @@ pub struct FactorSettings {
     issuer: String,
     #[cfg_attr(not(feature = "totp"), expect(dead_code, reason = "used by TOTP"))]
     key: Option<FactorKey>,
+    #[cfg(feature = "passkeys")]
+    passkeys: Option<PasskeySettings>,
     max_age: Duration,
     max_factors: usize,
 }
@@ -44,6 +48,13 @@ impl FactorSettings {
     #[must_use]
     pub fn with_key(self, key: FactorKey) -> Self {
         Self { key: Some(key), ..self }
+    }
+
+    /// Sets the relying party of passkeys; none by default, so users cannot enrol passkeys.
+    #[cfg(feature = "passkeys")]
+    #[must_use]
+    pub fn with_passkeys(self, passkeys: PasskeySettings) -> Self {
+        Self { passkeys: Some(passkeys), ..self }
     }
 
     /// Sets how long ago the user may have been authenticated to enrol or remove a factor: 1 second
@@ -75,6 +86,11 @@ impl FactorSettings {
         self.key.as_ref()
     }
 
+    #[cfg(feature = "passkeys")]
+    pub(super) const fn passkeys(&self) -> Option<&PasskeySettings> {
+        self.passkeys.as_ref()
+    }
+
     pub(super) const fn max_age(&self) -> Duration {
         self.max_age
     }
@@ -87,6 +103,13 @@ impl FactorSettings {
 impl Default for FactorSettings {
     fn default() -> Self {
         let (issuer, max_age) = ("kleidia".to_owned(), 300 * SECOND);
-        Self { issuer, key: None, max_age, max_factors: 20 }
+        Self {
+            issuer,
+            key: None,
+            #[cfg(feature = "passkeys")]
+            passkeys: None,
+            max_age,
+            max_factors: 20,
+        }
     }
 }

@@ -26,6 +26,15 @@ pub enum PresentedFactor {
     Totp(SecretString),
     /// A recovery code.
     RecoveryCode(SecretString),
+    /// An assertion of a passkey.
+    #[cfg(feature = "passkeys")]
+    Passkey {
+        /// The token of the [ceremony](Accounts::begin_passkey_step_up), which ends with this, also
+        /// if it fails.
+        ceremony: SecretString,
+        /// The JSON form of the browser's `PublicKeyCredential` (WebAuthn, 5.1).
+        credential: serde_json::Value,
+    },
 }
 
 impl Accounts {
@@ -34,13 +43,18 @@ impl Accounts {
     /// the session as it is then. Recorded as `factor.used`.
     ///
     /// A one-time password is accepted once, and no earlier one after it; a recovery code is accepted
-    /// once. Failures are recorded as `factor.failed`, and lock the second factors of the account in
+    /// once; so is the answer to the challenge of a passkey. A passkey whose signature counter has gone
+    /// back may have been cloned: the use is rejected, and also recorded as `cloned-passkey`. The
+    /// passkey stays enrolled, and the authenticator with the higher counter is accepted.
+    ///
+    /// Failures are recorded as `factor.failed`, and lock the second factors of the account in
     /// all its sessions, as failed logins lock a source. They stay counted when the password is
     /// presented again, so a client that knows the password guesses no more than others. The use runs
     /// to completion even if the caller drops the future.
     ///
     /// # Errors
-    /// [`AccountError::FactorRejected`], also while the factors are locked,
+    /// [`AccountError::FactorRejected`], also while the factors are locked;
+    /// [`AccountError::CeremonyExpired`] for a challenge that is not one of the session, or was answered;
     /// [`AccountError::SessionNotFound`], [`AccountError::ClientAddressUnknown`],
     /// [`AccountError::Busy`], and server errors.
     pub async fn step_up(
@@ -71,9 +85,13 @@ impl Accounts {
         let evidence = Evidence::SecondFactor(view.session.id);
         let attempt = LoginAttempt { name: view.account.name.clone(), source, evidence };
         let mut pending = self.reserve_factor_attempt(view, &attempt, &change).await?;
-        for _ in 0..MAX_TRIES {
-            let Some(used) = self.evaluate_factor(view, presented, &attempt, change.at).await?
-            else {
+        // The challenge of a passkey is answered once.
+        #[cfg(feature = "passkeys")]
+        let is_single = matches!(presented, PresentedFactor::Passkey { .. });
+        #[cfg(not(feature = "passkeys"))]
+        let is_single = false;
+        for _ in 0..if is_single { 1 } else { MAX_TRIES } {
+            let Some(used) = self.evaluate_factor(view, presented, &attempt, &change).await? else {
                 let (store, lockout) = (self.store(), &self.settings().lockout);
                 pending.mark_failed(*lockout, &change);
                 let record = AttemptRecord::Recorded;
@@ -128,19 +146,38 @@ impl Accounts {
         view: &SessionView,
         presented: &PresentedFactor,
         attempt: &LoginAttempt,
-        now: Timestamp,
+        change: &ChangeContext,
     ) -> Result<Option<FactorUse>, AccountError> {
+        #[cfg(feature = "passkeys")]
+        let evaluated = if let PresentedFactor::Passkey { ceremony, credential } = presented {
+            self.evaluate_assertion(view, ceremony, credential, change).await?
+        } else {
+            self.evaluate_code(view, presented, change.at).await?
+        };
+        #[cfg(not(feature = "passkeys"))]
+        let evaluated = self.evaluate_code(view, presented, change.at).await?;
+        Ok(evaluated.map(|(factor, data, methods)| FactorUse {
+            user: factor.user,
+            session: view.session.id,
+            factor: factor.id,
+            expected_data: factor.data,
+            data,
+            methods,
+            attempt: Some((attempt.clone(), self.settings().lockout)),
+        }))
+    }
+
+    /// Returns the factor of the code, its data after the use, and what the user has presented.
+    async fn evaluate_code(
+        &self,
+        view: &SessionView,
+        presented: &PresentedFactor,
+        now: Timestamp,
+    ) -> Result<Option<(Factor, String, AuthMethods)>, AccountError> {
         for factor in self.store().factors(view.account.id).await? {
-            let Some((data, methods)) = self.evaluate(&factor, presented, now)? else { continue };
-            return Ok(Some(FactorUse {
-                user: factor.user,
-                session: view.session.id,
-                factor: factor.id,
-                expected_data: factor.data,
-                data,
-                methods,
-                attempt: Some((attempt.clone(), self.settings().lockout)),
-            }));
+            if let Some((data, methods)) = self.evaluate(&factor, presented, now)? {
+                return Ok(Some((factor, data, methods)));
+            }
         }
         Ok(None)
     }
