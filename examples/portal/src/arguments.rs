@@ -109,6 +109,16 @@ pub(crate) enum Command {
         /// The file, which must not exist
         file: PathBuf,
     },
+    /// Check settings, keys, database, clock, audit log and Redis, and change nothing
+    ///
+    /// Give it the options of the service, before `doctor`. Each check is `ok`, `warning` or `failed`;
+    /// the exit code is 0, 6 or 1, by the worst one. A server that does not respond fails after 10
+    /// seconds, and the verification of the audit log after 5 minutes.
+    Doctor {
+        /// Print a line of JSON for each check
+        #[arg(long)]
+        json: bool,
+    },
     /// List and rotate the keys of access tokens in a file
     Keys(KeysArguments),
     /// Verify the audit log, or prove what is in it
@@ -237,6 +247,7 @@ Exit codes:
   3  the rules of accounts or of keys reject the change, or lines of an import are rejected
   4  no such account or session
   5  the database cannot be reached
+  6  no check failed, but some warn
 
 Examples:
   Try it:

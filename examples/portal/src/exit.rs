@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     NotFound = 4,
     /// The database cannot be reached.
     Unavailable = 5,
+    /// No check failed, but some warn.
+    Warnings = 6,
 }
 
 /// An error with an exit code of its own.

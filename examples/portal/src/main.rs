@@ -8,6 +8,7 @@ mod audit;
 mod audit_archive;
 mod create_admin;
 mod database;
+mod doctor;
 mod end_sessions;
 mod exit;
 mod keys;
@@ -81,6 +82,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode, BoxError> {
         Some(Command::User(arguments)) => return user::run(&database, &audit, arguments).await,
         Some(Command::Sessions(arguments)) => sessions::run(&database, &audit, arguments).await,
         Some(Command::Keys(arguments)) => keys::run(&database, keys, &settings, arguments),
+        Some(Command::Doctor { json }) => {
+            return doctor::run(&database, KeyFiles { keys, audit }, &settings, &mail, json).await;
+        }
         Some(Command::CreateKeys { file }) => service::create_keys(&file),
         Some(Command::Audit(command)) => audit::run(&database, &audit, command).await,
         None => {

@@ -230,7 +230,7 @@ async fn open_keys(
     Ok(Arc::new(keys.map_err(failed)?))
 }
 
-fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
+pub(crate) fn account_settings(settings: &Settings) -> Result<AccountSettings, BoxError> {
     if settings.argon2_permits == Some(0) {
         return Err("--argon2-permits must be at least 1".into());
     }

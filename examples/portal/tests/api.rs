@@ -23,6 +23,7 @@ mod api {
     mod audit_log;
     mod command_line;
     mod devices;
+    mod doctor;
     pub(crate) mod event_stream;
     pub(crate) mod keys_command;
     mod live_events;

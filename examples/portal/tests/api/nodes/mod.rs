@@ -60,7 +60,7 @@ impl Cluster {
     }
 
     /// Executes statements on the shared server, and returns their output.
-    fn execute(&self, sql: &str) -> String {
+    pub(crate) fn execute(&self, sql: &str) -> String {
         PostgresServer::shared().execute(self.url.rsplit('/').next().unwrap(), sql)
     }
 
