@@ -116,7 +116,7 @@ async fn concurrent_uses_of_a_password_step_up_once() {
     assert_eq!(service.count(EventKind::FactorUsed).await, 1);
 }
 
-/// Whoever has the password can open any number of sessions from any number of addresses.
+/// With the password, any number of sessions can be opened from any number of addresses.
 #[tokio::test]
 async fn guesses_are_bounded_over_sessions_and_sources() {
     let service = Service::new().await;
