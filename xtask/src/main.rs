@@ -9,6 +9,7 @@ mod blackbox;
 mod demo;
 mod failure;
 mod feature_sets;
+mod instructions;
 mod interop;
 mod metadata;
 mod msrv;
@@ -40,6 +41,7 @@ usage: cargo xtask <command>
   vectors        writes the test vectors whose recipes changed
   interop        verifies bundles of the JavaScript reference, and those of kliento with it
   features       lints the published crates with sets of their features
+  instructions   counts the instructions and allocations of the hot paths: [--update] writes the budgets
   soak           runs two portals under faults for an hour, and all interleavings: [--minutes N] [--seed S]
   quick-start    builds and runs the README's quick starts outside the workspace
   tidy           checks the repository rules: sizes and heads of files, links, manifests, tables of modules
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         ["vectors"] => vectors::write(),
         ["interop"] => test::with_test_count(interop::run_all),
         ["soak", options @ ..] => test::with_test_count(|count| soak::run_all(options, count)),
+        ["instructions", options @ ..] => instructions::run_all(options),
         ["features"] => feature_sets::lint_few(),
         ["tidy"] => tidy::run(),
         ["msrv"] => msrv::run_all(),

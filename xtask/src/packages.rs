@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::step::{cargo, output, run};
 
 /// A program and its package in Debian.
-type Program = (&'static str, &'static str);
+pub(crate) type Program = (&'static str, &'static str);
 
 /// The programs that tests start.
 pub(crate) const TESTS: [Program; 16] = [
