@@ -29,7 +29,7 @@ use kliento_tower::{BundleCache, KlientoAuthLayer, SignatureCache};
 
 /// The bounds of the layer's caches.
 const CONFIGURED: u64 = BundleCache::DEFAULT_MAX_OCTETS + SIGNATURE_CACHE_OCTETS;
-const SIGNATURE_CACHE_OCTETS: u64 = 200 * SignatureCache::DEFAULT_CAPACITY as u64;
+const SIGNATURE_CACHE_OCTETS: u64 = 1_250 * SignatureCache::DEFAULT_CAPACITY as u64;
 const STEPS: u64 = 4;
 
 #[global_allocator]

@@ -36,8 +36,8 @@ impl SignatureVerifier for Checks {
     }
 
     fn cached_result(&self, check: &SignatureCheck<'_>) -> Option<bool> {
-        let fingerprint = check.fingerprint();
-        let is_recorded = self.0.iter().any(|recorded| recorded.fingerprint() == fingerprint);
+        let key = check.to_key();
+        let is_recorded = self.0.iter().any(|recorded| recorded.to_key() == key);
         is_recorded.then(|| check.verify())
     }
 }

@@ -67,7 +67,7 @@ pub fn token68(value: &[u8]) -> &[u8] {
 /// Returns whether a value is a list of credentials: a `token68` has no comma.
 #[must_use]
 pub fn has_multiple_values(value: &[u8]) -> bool {
-    value.contains(&b',')
+    memchr::memchr(b',', value).is_some()
 }
 
 /// Marks the `Authorization` header as [sensitive](HeaderValue::set_sensitive), so that it is not

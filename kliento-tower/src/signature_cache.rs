@@ -3,17 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use veraid::StagedVerifier;
-
-type Fingerprint = [u8; 32];
+use veraid::{CheckKey, StagedVerifier};
 
 /// A cache of valid signatures.
 ///
 /// A new bundle of an organisation with a cached chain costs only the signatures that are new.
 /// Entries never expire: a signature does not depend on time, and periods are checked for each
 /// bundle. Only the signatures of bundles that verified are inserted, so rejected bundles evict
-/// nothing.
+/// nothing. A typical entry has 600 octets: the signature, its key and its message. One of more than
+/// 1 KiB counts as one for each KiB, so the memory is bounded.
 ///
 /// ```
 /// use kliento_tower::{KlientoAuthLayer, SignatureCache};
@@ -22,17 +22,27 @@ type Fingerprint = [u8; 32];
 /// let layer = KlientoAuthLayer::new("https://api.example.com").with_signature_cache(cache);
 /// ```
 #[derive(Clone)]
-pub struct SignatureCache(Arc<Cache<Fingerprint, ()>>);
+pub struct SignatureCache(Arc<Cache<CheckKey, (), Units>>);
+
+/// Counts each entry by its memory.
+#[derive(Clone)]
+struct Units;
+
+impl Weighter<CheckKey, ()> for Units {
+    fn weight(&self, key: &CheckKey, (): &()) -> u64 {
+        key.octets().div_ceil(1024).max(1) as u64
+    }
+}
 
 impl SignatureCache {
-    /// The default capacity: 10,000 signatures, about 2 MB.
+    /// The default capacity: 10,000 signatures, typically 7 MB and at most 12 MB.
     pub const DEFAULT_CAPACITY: usize = 10_000;
 
     /// Creates a cache of about `capacity` signatures. With 0, none is cached. With [`usize::MAX`],
     /// none ever leaves the cache, whose memory then grows with each new bundle.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self(Arc::new(Cache::new(capacity)))
+        Self(Arc::new(Cache::with_weighter(capacity, capacity as u64, Units)))
     }
 
     /// Returns the approximate number of cached signatures.
@@ -48,14 +58,14 @@ impl SignatureCache {
     }
 
     /// Returns a verifier for one bundle, which skips cached signatures.
-    pub(crate) fn staged_verifier(&self) -> StagedVerifier<impl Fn(&Fingerprint) -> bool> {
-        StagedVerifier::with_cache(|fingerprint| self.0.get(fingerprint).is_some())
+    pub(crate) fn staged_verifier(&self) -> StagedVerifier<impl Fn(&CheckKey) -> bool> {
+        StagedVerifier::with_cache(|key| self.0.get(key).is_some())
     }
 
     /// Inserts the signatures of a bundle that verified.
-    pub(crate) fn commit(&self, staged: StagedVerifier<impl Fn(&Fingerprint) -> bool>) {
-        for fingerprint in staged.into_verified() {
-            self.0.insert(fingerprint, ());
+    pub(crate) fn commit(&self, staged: StagedVerifier<impl Fn(&CheckKey) -> bool>) {
+        for key in staged.into_verified() {
+            self.0.insert(key, ());
         }
     }
 }

@@ -83,7 +83,8 @@ pub use cert::{AlgorithmError, Certificate, CertificateError};
 pub use cms::InspectedSignature;
 pub use cms::{SignatureError, SignerKind};
 pub use crypto::{
-    DirectVerifier, Hash, PublicKey, RsaScheme, SignatureCheck, SignatureVerifier, StagedVerifier,
+    CheckKey, DirectVerifier, Hash, PublicKey, RsaScheme, SignatureCheck, SignatureVerifier,
+    StagedVerifier,
 };
 pub use der::{DerError, DerErrorKind, ObjectIdentifier, ParseOidError};
 #[cfg(feature = "retrieve")]

@@ -8,6 +8,8 @@ pub(crate) struct PublishedKey<'a> {
     organisation: &'a OrganisationName,
     algorithm: KeyAlgorithm,
     subject_public_key_info: &'a [u8],
+    /// Its SHA-256, which most records have.
+    sha256: &'a [u8],
     service: &'a ObjectIdentifier,
 }
 
@@ -17,13 +19,17 @@ impl<'a> PublishedKey<'a> {
             organisation: &organisation.name,
             algorithm: organisation.key.algorithm,
             subject_public_key_info: organisation.certificate.subject_public_key_info(),
+            sha256: &organisation.subject_key_id,
             service,
         }
     }
 
     fn is_in(&self, record: &TxtRecord) -> bool {
-        record.identifies(self.algorithm, self.subject_public_key_info)
-            && record.service().is_none_or(|service| service == self.service)
+        let is_identified = match record.sha256_key_id() {
+            Some(key_id) => record.key_algorithm() == self.algorithm && key_id == self.sha256,
+            None => record.identifies(self.algorithm, self.subject_public_key_info),
+        };
+        is_identified && record.service().is_none_or(|service| service == self.service)
     }
 }
 

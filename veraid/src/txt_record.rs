@@ -158,6 +158,11 @@ impl TxtRecord {
             && self.hash.digest(subject_public_key_info).as_ref() == self.key_id
     }
 
+    /// Returns the SHA-256 of the key, if the record has this digest.
+    pub(crate) fn sha256_key_id(&self) -> Option<&[u8]> {
+        (self.hash == Hash::Sha256).then_some(&self.key_id)
+    }
+
     /// Returns the text of the record.
     ///
     /// The deployed form implies the hash by the key's size, so a record with another hash is

@@ -8,7 +8,7 @@ use http::Uri;
 use matchit::{InsertError, Router};
 
 use crate::rate_limit::RequestHead;
-use crate::{Principal, Rejection};
+use crate::{Principal, Rejection, UserId};
 
 /// How the owner of a resource is determined.
 #[derive(Clone, Default)]
@@ -47,11 +47,15 @@ impl Ownership {
     }
 }
 
-/// Compares texts, so only the canonical form of the user's id matches: `7`, not `07`.
 fn path_matches_user(router: &Router<()>, principal: &Principal, uri: &Uri) -> bool {
     let Some(user) = principal.user_id() else { return false };
     let Ok(found) = router.at(uri.path()) else { return false };
-    found.params.iter().next().is_some_and(|(_, text)| text == user.to_string())
+    found.params.iter().next().is_some_and(|(_, text)| is_id_of(user, text))
+}
+
+/// Only the canonical form of the user's id matches: `7`, neither `07` nor `+7`.
+fn is_id_of(user: UserId, text: &str) -> bool {
+    text.starts_with(|first: char| matches!(first, '1'..='9')) && text.parse() == Ok(user.get())
 }
 
 /// Returns a matcher for a path with one parameter.
@@ -106,6 +110,14 @@ impl fmt::Debug for Ownership {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_canonical_form_of_an_id_matches() {
+        assert!(is_id_of(UserId::new(7), "7"));
+        for text in ["70", "07", "+7", "-7", "%37", "7 ", " 7", "", "9223372036854775815"] {
+            assert!(!is_id_of(UserId::new(7), text), "{text}");
+        }
+    }
 
     #[test]
     fn requires_one_parameter() {

@@ -16,7 +16,8 @@ pub(crate) struct Organisation<'a> {
     pub(crate) name: OrganisationName,
     pub(crate) key: RsaPublicKey<'a>,
     pub(crate) certificate: Certificate<'a>,
-    subject_key_id: Vec<u8>,
+    /// The SHA-256 of its `SubjectPublicKeyInfo`, as checked.
+    pub(crate) subject_key_id: Vec<u8>,
     key_usage: Option<KeyUsage>,
 }
 

@@ -1,5 +1,6 @@
 //! Signatures and digests. Only this module uses the cryptographic library.
 
+mod check_key;
 mod digest;
 mod public_key;
 #[cfg(feature = "issue")]
@@ -13,7 +14,8 @@ mod unchecked_rsa;
 #[cfg(feature = "testing")]
 mod zone_signer;
 
-pub(crate) use digest::Digest;
+pub use check_key::CheckKey;
+
 pub use digest::Hash;
 pub(crate) use public_key::{MAX_EXPONENT_BITS, bit_length};
 pub use public_key::{PublicKey, RsaScheme};

@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{
     VerificationAlgorithm,
 };
 
-use super::{Digest, Hash, PublicKey, RsaScheme};
+use super::{Hash, PublicKey, RsaScheme};
 
 /// A key, a message and a signature. Whether they match does not depend on time.
 #[derive(Clone, Copy, Debug)]
@@ -94,27 +94,6 @@ impl SignatureCheck<'_> {
         u32::try_from(self.message.len() / 1024).unwrap_or(u32::MAX)
     }
 
-    /// Returns a digest of key, message and signature: the key of a cache of checks.
-    #[must_use]
-    pub fn fingerprint(&self) -> [u8; 32] {
-        let (tag, first, second): (u8, &[u8], &[u8]) = match self.key {
-            PublicKey::Rsa { scheme, modulus, exponent } => (scheme_tag(scheme), modulus, exponent),
-            PublicKey::EcdsaP256(point) => (7, point, &[]),
-            PublicKey::EcdsaP384(point) => (8, point, &[]),
-            PublicKey::Ed25519(key) => (9, key, &[]),
-        };
-        // The lengths make the parts unambiguous.
-        let length = |part: &[u8]| (part.len() as u64).to_be_bytes();
-        let lengths = [length(first), length(second), length(self.signature)].concat();
-        let parts = [&[tag], lengths.as_slice(), first, second, self.signature, self.message];
-        let digest: Digest = Hash::Sha256.digest_parts(&parts);
-        let mut fingerprint = [0; 32];
-        for (octet, digested) in fingerprint.iter_mut().zip(digest.as_ref()) {
-            *octet = *digested;
-        }
-        fingerprint
-    }
-
     /// Verifies by the uncompressed point of SEC 1, which the library requires.
     fn verify_ecdsa<const LENGTH: usize>(
         &self,
@@ -140,16 +119,5 @@ fn parameters(scheme: RsaScheme) -> &'static RsaParameters {
         RsaScheme::Pss(Hash::Sha256) => &RSA_PSS_2048_8192_SHA256,
         RsaScheme::Pss(Hash::Sha384) => &RSA_PSS_2048_8192_SHA384,
         RsaScheme::Pss(Hash::Sha512) => &RSA_PSS_2048_8192_SHA512,
-    }
-}
-
-const fn scheme_tag(scheme: RsaScheme) -> u8 {
-    match scheme {
-        RsaScheme::Pkcs1(Hash::Sha256) => 1,
-        RsaScheme::Pkcs1(Hash::Sha384) => 2,
-        RsaScheme::Pkcs1(Hash::Sha512) => 3,
-        RsaScheme::Pss(Hash::Sha256) => 4,
-        RsaScheme::Pss(Hash::Sha384) => 5,
-        RsaScheme::Pss(Hash::Sha512) => 6,
     }
 }

@@ -2,28 +2,28 @@
 
 use std::collections::HashMap;
 
-use super::{SignatureCheck, SignatureVerifier};
-
-type Fingerprint = [u8; 32];
+use super::{CheckKey, SignatureCheck, SignatureVerifier};
 
 /// Checks the signatures of one verification, and keeps the results.
 ///
 /// Each distinct check is done once. With a cache of signatures, the verifier skips the checks that
 /// the cache contains, and the caller adds [`Self::into_verified`] to the cache after a successful
-/// verification. The key of a cache entry is [`SignatureCheck::fingerprint`]. An
-/// entry never expires, because a check does not depend on time.
+/// verification. The key of a cache entry is [`SignatureCheck::to_key`]. An entry never expires,
+/// because a check does not depend on time.
 ///
 /// ```
 /// use std::collections::HashSet;
-/// use veraid::{SignatureBundle, StagedVerifier, Timestamp, Verification, VerificationError};
+/// use veraid::{
+///     CheckKey, SignatureBundle, StagedVerifier, Timestamp, Verification, VerificationError,
+/// };
 ///
 /// fn verify(
 ///     verification: &Verification<'_>,
 ///     bundle: &SignatureBundle<'_>,
 ///     now: Timestamp,
-///     cache: &mut HashSet<[u8; 32]>,
+///     cache: &mut HashSet<CheckKey>,
 /// ) -> Result<(), VerificationError> {
-///     let mut verifier = StagedVerifier::with_cache(|fingerprint| cache.contains(fingerprint));
+///     let mut verifier = StagedVerifier::with_cache(|key| cache.contains(key));
 ///     verification.verify_signature_with(bundle, now, &mut verifier)?;
 ///     let verified: Vec<_> = verifier.into_verified().collect();
 ///     cache.extend(verified);
@@ -31,10 +31,13 @@ type Fingerprint = [u8; 32];
 /// }
 /// ```
 #[derive(Clone, Debug)]
-pub struct StagedVerifier<C = fn(&Fingerprint) -> bool> {
+pub struct StagedVerifier<C = fn(&CheckKey) -> bool> {
     is_cached: C,
-    results: HashMap<Fingerprint, CheckOutcome>,
+    results: HashMap<CheckKey, CheckOutcome>,
 }
+
+/// At least the checks of a bundle below a domain of the second level.
+const TYPICAL_CHECKS: usize = 14;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CheckOutcome {
@@ -57,26 +60,25 @@ impl Default for StagedVerifier {
     }
 }
 
-impl<C: Fn(&Fingerprint) -> bool> StagedVerifier<C> {
-    /// Creates a verifier that skips checks whose fingerprint is in a cache of valid signatures.
+impl<C: Fn(&CheckKey) -> bool> StagedVerifier<C> {
+    /// Creates a verifier that skips checks that are in a cache of valid signatures.
     #[must_use]
     pub fn with_cache(is_cached: C) -> Self {
-        Self { is_cached, results: HashMap::new() }
+        Self { is_cached, results: HashMap::with_capacity(TYPICAL_CHECKS) }
     }
 
-    /// Returns the fingerprints of the valid signatures that were checked.
-    pub fn into_verified(self) -> impl Iterator<Item = Fingerprint> {
+    /// Returns the keys of the valid signatures that were checked.
+    pub fn into_verified(self) -> impl Iterator<Item = CheckKey> {
         let verified = |(_, outcome): &(_, _)| *outcome == CheckOutcome::Verified;
-        self.results.into_iter().filter(verified).map(|(fingerprint, _)| fingerprint)
+        self.results.into_iter().filter(verified).map(|(key, _)| key)
     }
 }
 
-impl<C: Fn(&Fingerprint) -> bool> SignatureVerifier for StagedVerifier<C> {
+impl<C: Fn(&CheckKey) -> bool> SignatureVerifier for StagedVerifier<C> {
     fn is_valid(&mut self, check: &SignatureCheck<'_>) -> bool {
         let is_cached = &self.is_cached;
-        let fingerprint = check.fingerprint();
-        let outcome = self.results.entry(fingerprint).or_insert_with(|| {
-            if is_cached(&fingerprint) {
+        let outcome = self.results.entry(check.to_key()).or_insert_with_key(|key| {
+            if is_cached(key) {
                 CheckOutcome::Cached
             } else if check.verify() {
                 CheckOutcome::Verified
@@ -88,7 +90,7 @@ impl<C: Fn(&Fingerprint) -> bool> SignatureVerifier for StagedVerifier<C> {
     }
 
     fn cached_result(&self, check: &SignatureCheck<'_>) -> Option<bool> {
-        let outcome = self.results.get(&check.fingerprint())?;
+        let outcome = self.results.get(&check.to_key())?;
         Some(*outcome != CheckOutcome::Invalid)
     }
 }

@@ -30,12 +30,12 @@ impl Program {
     pub(crate) fn build() -> Result<Self, Failure> {
         let arguments = ["build", "--release", "--package", PACKAGE, "--message-format", "json"];
         let messages = output(&mut cargo(&arguments))?;
-        let executables = messages.lines().filter_map(|line| {
+        let mut executables = messages.lines().filter_map(|line| {
             let message: Value = serde_json::from_str(line).ok()?;
             let is_it = message.pointer("/target/name")?.as_str()? == PACKAGE;
             message.get("executable")?.as_str().filter(|_| is_it).map(PathBuf::from)
         });
-        let executable = executables.last();
+        let executable = executables.next_back();
         executable.map(Self).ok_or_else(|| Failure::new("cargo names no program"))
     }
 
