@@ -148,16 +148,17 @@ impl StoredKeys {
         if now < due_at {
             keys = ring.iter().cloned().collect();
         }
+        let generate = || SigningKey::generate_at(before.next_creation(now));
         match (step, before.staged()) {
             (KeyRotation::Stage, Some(id)) => {
                 return Err(KeyRotationError::Staged { id: id.to_owned() });
             }
-            (KeyRotation::Stage, None) => keys.push(SigningKey::generate_at(now)?),
+            (KeyRotation::Stage, None) => keys.push(generate()?),
             (KeyRotation::Sign, staged) => {
                 let position = keys.iter().position(|key| Some(key.id()) == staged);
                 let key = match position {
                     Some(position) => keys.remove(position),
-                    None => SigningKey::generate_at(now)?,
+                    None => generate()?,
                 };
                 keys.insert(0, key);
             }
@@ -215,6 +216,13 @@ impl StoredKeys {
         };
         let changed_at = Timestamp::try_from(metadata.modified()?).map_err(io::Error::other)?;
         Ok(Self { keys: ring.iter().enumerate().map(key).collect(), changed_at })
+    }
+
+    /// Returns the time for the ID of a new key, which tells the order of the keys in whole seconds:
+    /// after all others, also within the same second or if the clock was set back.
+    fn next_creation(&self, now: Timestamp) -> Timestamp {
+        let created = self.keys.iter().filter_map(|key| key.created_at).max();
+        created.map_or(now, |created| now.max(time::add(created, Duration::from_secs(1))))
     }
 
     fn staged(&self) -> Option<&str> {

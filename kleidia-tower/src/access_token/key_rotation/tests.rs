@@ -52,6 +52,19 @@ fn new_key_signs_and_the_old_one_is_removed_when_its_tokens_have_expired() {
 }
 
 #[test]
+fn key_is_staged_in_the_second_in_which_another_was_created() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    fs::write(&path, SigningKey::generate_at(at(5)).unwrap().to_text()).unwrap();
+    // Also if the clock was set back.
+    for now in [at(5), at(1)] {
+        let staged = StoredKeys::rotate(&path, KeyRotation::Stage, TTL, now).unwrap();
+        assert_eq!(states(&staged), [KeyState::Signs, KeyState::Staged]);
+        fs::write(&path, SigningKey::generate_at(at(5)).unwrap().to_text()).unwrap();
+    }
+}
+
+#[test]
 fn staged_key_signs_with_the_next_step() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys");
